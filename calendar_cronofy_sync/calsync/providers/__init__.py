@@ -1,0 +1,1 @@
+"""The calendar services that an account can be connected to."""
