@@ -9,7 +9,7 @@ odoo() { # odoo ARGUMENTS: Odoo's command line, deaf to our locks
 }
 
 sql() { # sql DATABASE STATEMENT
-  "$(postgres_bin)/psql" -d "$1" -XAtqc "$2"
+  PGOPTIONS="-c client_min_messages=warning" "$(postgres_bin)/psql" -d "$1" -XAtqc "$2"
 }
 
 database_exists() {

@@ -1,0 +1,126 @@
+"""A browser, a real Odoo and a simulated Google, for the stories in this folder.
+
+Each module has its own database, Odoo process and simulator; tests of one module keep
+apart by making users of their own (``admin.new_user``).
+"""
+
+import re
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from script.odoo_server import Database, OdooServer, artefacts
+from tests.guard import complaints
+
+QUIET = [  # without them Chromium looks up hosts of its maker
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+LOCALES = {"en_US": "en-US", "de_DE": "de-DE"}
+
+
+@pytest.fixture(scope="module")
+def google():
+    """The simulator of Google, in a thread of this process, spoken to over HTTP."""
+    from simulators.google import GoogleSimulator
+
+    with GoogleSimulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def database(google):
+    """A database of the module's own, whose addon talks to the simulator."""
+    database = Database()
+    database.set_parameters(
+        google_client_id="demo-client",
+        google_client_secret="demo-secret",
+        google_api_url=f"{google.url}/calendar/v3/",
+        google_auth_url=f"{google.url}/o/oauth2/v2/auth",
+        google_token_url=f"{google.url}/token",
+        google_revoke_url=f"{google.url}/revoke",
+    )
+    yield database
+    database.drop()
+
+
+@pytest.fixture(scope="module")
+def odoo(request, database):
+    """A running Odoo; our code must log no warning that ``odoo.expect`` does not name."""
+    name = request.module.__name__.rpartition(".")[2]
+    log = artefacts("e2e") / f"{name}.log"
+    log.unlink(missing_ok=True)
+    with OdooServer(database, log) as server:
+        yield server
+    unexpected = [
+        entry
+        for entry in complaints(log.read_text())
+        if not any(re.search(pattern, entry) for pattern in server.expected)
+    ]
+    assert not unexpected, "\n".join(unexpected)
+
+
+@pytest.fixture(scope="module")
+def admin(odoo):
+    """A session of the administrator."""
+    return odoo.login("admin")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=QUIET
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def shot(request):
+    """``shot(page, name)`` keeps a screenshot among the artefacts."""
+    folder = artefacts("e2e", re.sub(r"\W+", "-", request.node.name).strip("-"))
+
+    def take(page, name):
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    return take
+
+
+@pytest.fixture
+def new_page(request, odoo, browser, shot):
+    """``new_page(login, lang)``: a page of a fresh browser, logged in unless login is "".
+
+    The last view of every page is kept as a screenshot, and an uncaught error of a
+    script fails the test.
+    """
+    pages, errors = [], []
+
+    def open_page(login="", lang="en_US", **options):
+        options = {"viewport": {"width": 1280, "height": 900}, **options}
+        context = browser.new_context(
+            base_url=odoo.url,
+            locale=LOCALES[lang],
+            **{"timezone_id": "Europe/Berlin", **options},
+        )
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        pages.append(page)
+        if login:
+            page.goto("/web/login")
+            page.fill("input[name=login]", login)
+            page.fill("input[name=password]", login)
+            page.click("button[type=submit]")
+            page.wait_for_selector(".o_web_client .o_main_navbar")
+        return page
+
+    yield open_page
+    for number, page in enumerate(pages, 1):
+        shot(page, f"last-{number}")
+        page.context.close()
+    assert not errors
