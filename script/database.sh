@@ -67,11 +67,30 @@ install_addon() { # install_addon DATABASE LOG: a fresh clone with the addon ins
   local template
   template=$(template_database)
   clone "$template" "$1"
-  odoo -c "$CONF" -d "$1" -i "$ADDON" --stop-after-init --no-http --log-level=info \
-    >"$2" 2>&1 || {
+  with_addon "$1" "$2" -i
+}
+
+with_addon() { # with_addon DATABASE LOG -i|-u: install or update it
+  odoo -c "$CONF" -d "$1" "$3" "$ADDON" --stop-after-init --no-http >"$2" 2>&1 || {
     tail -40 "$2" >&2
-    die "the addon does not install; the whole log: $2"
+    die "the addon does not load; the whole log: $2"
   }
+}
+
+demo_database() { # the database "demo", made when it is missing, updated when it is old
+  local log=$ARTEFACTS/demo-install.log version
+  version=$(find "$ADDON" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 cat |
+    sha256sum | cut -c1-16)
+  mkdir -p "$ARTEFACTS"
+  if ! database_exists demo; then
+    say "database with the addon and demo data"
+    install_addon making_demo "$log"
+    sql postgres 'alter database making_demo rename to demo'
+  elif [ "$(cat "$STAMPS/demo" 2>/dev/null)" != "$version" ]; then
+    say "the addon has changed: updating the database"
+    with_addon demo "$log" -u
+  fi
+  echo "$version" >"$STAMPS/demo"
 }
 
 assets() { # assets DATABASE: compiled once, not in every browser test

@@ -8,6 +8,7 @@ VENV=$CACHE/venv
 PYTHON=$VENV/bin/python
 CONF=$CACHE/odoo.conf
 ARTEFACTS=$CACHE/artefacts
+STAMPS=$CACHE/stamps
 ADDON=calendar_cronofy_sync
 
 export PYTHONPATH=$ROOT PYTHONDONTWRITEBYTECODE=1

@@ -22,7 +22,9 @@ NO_REASON = {"", "unconditional skip"}
 def complaints(log: str) -> list[str]:
     """The entries of an Odoo log, tracebacks included, that our code must not cause."""
     starts = [match.start() for match in ENTRY.finditer(log)]
-    entries = [log[i:j].strip() for i, j in zip(starts, [*starts[1:], None], strict=True)]
+    entries = [
+        log[i:j].strip() for i, j in zip(starts, [*starts[1:], None], strict=True)
+    ]
     return [entry for entry in entries if _is_bad(entry) and OURS.search(entry)]
 
 
@@ -80,7 +82,9 @@ def pytest_runtest_logreport(report):
 
 def pytest_sessionfinish(session):
     _outside_tests.extend(_records.take())
-    if session.exitstatus == pytest.ExitCode.OK and (_outside_tests or _unexplained_skips):
+    if session.exitstatus == pytest.ExitCode.OK and (
+        _outside_tests or _unexplained_skips
+    ):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -95,6 +99,8 @@ def pytest_terminal_summary(terminalreporter):
 
 
 if __name__ == "__main__":
-    found = [text for name in sys.argv[1:] for text in complaints(Path(name).read_text())]
+    found = [
+        text for name in sys.argv[1:] for text in complaints(Path(name).read_text())
+    ]
     print("\n".join(found), end="\n" if found else "")
     sys.exit(bool(found))

@@ -35,7 +35,7 @@ LIBRARIES = {
 
 
 def imports(path: Path, package: str) -> set[str]:
-    """The dotted names that a file imports, relative ones resolved, in functions too."""
+    """The dotted names that a file imports, relative ones resolved."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text(), str(path))):
         if isinstance(node, ast.Import):

@@ -50,7 +50,7 @@ def database(google):
 
 @pytest.fixture(scope="module")
 def odoo(request, database):
-    """A running Odoo; our code must log no warning that ``odoo.expect`` does not name."""
+    """A running Odoo; of our code it logs no warning but those ``expect`` names."""
     name = request.module.__name__.rpartition(".")[2]
     log = artefacts("e2e") / f"{name}.log"
     log.unlink(missing_ok=True)
@@ -93,7 +93,7 @@ def shot(request):
 
 @pytest.fixture
 def new_page(request, odoo, browser, shot):
-    """``new_page(login, lang)``: a page of a fresh browser, logged in unless login is "".
+    """``new_page(login, lang)``: a page in a fresh browser, logged in if login is given.
 
     The last view of every page is kept as a screenshot, and an uncaught error of a
     script fails the test.

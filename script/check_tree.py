@@ -1,0 +1,107 @@
+"""What must not be in the tree, and what must agree: part of ``./run lint``.
+
+No host of a package registry, no path of the machine it was written on, no secret, no
+trailing blanks; and the requirements file names what the manifest names.
+"""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+ADDON = ROOT / "calendar_cronofy_sync"
+
+# in pieces, so that this file does not name them either
+REGISTRIES = [
+    ("pypi", "org"),
+    ("pythonhosted", "org"),
+    ("deb", "debian", "org"),
+    ("security", "debian", "org"),
+    ("npmjs", "org"),
+    ("yarnpkg", "com"),
+]
+SECRETS = {
+    "a private key": r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
+    "a Google client secret": r"\bGOCSPX-[\w-]{20,}",
+    "a Google API key": r"\bAIza[\w-]{35}",
+    "a Google token": r"\b(ya29\.[\w-]{40,}|1//0[\w-]{40,})",
+    "a GitHub token": r"\bgh[pousr]_\w{30,}",
+    "an Amazon key": r"\bAKIA[A-Z0-9]{16}\b",
+}
+BINARY = {".png", ".ico", ".gif", ".jpg", ".woff", ".woff2", ".gz", ".zip"}
+
+
+def run(*command: str) -> str:
+    """The output of a command, or nothing where there is no such command."""
+    try:
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False
+        ).stdout
+    except FileNotFoundError:
+        return ""
+
+
+def files() -> list[Path]:
+    listed = run("git", "ls-files", "-co", "--exclude-standard").splitlines()
+    paths = (ROOT / name for name in sorted(set(listed)))
+    return [path for path in paths if path.is_file() and path.suffix not in BINARY]
+
+
+def forbidden() -> list[tuple[str, re.Pattern]]:
+    """(what it is, how to find it): the known ones, and those of this machine."""
+    hosts = {".".join(parts) for parts in REGISTRIES}
+    configured = run("pip", "config", "list") + run("npm", "config", "get", "registry")
+    configured += run("apt-get", "indextargets", "--format", "$(REPO_URI)")
+    hosts |= set(re.findall(r"https?://(?:[^/@\s]*@)?([^/:'\"\s]+)", configured))
+    paths = {str(ROOT), "/root", *re.findall(r"/home/\w+", str(Path.home()))}
+    if len(ROOT.parts) > 2 and ROOT.parts[1] not in {"tmp", "var", "home", "root"}:
+        paths.add(str(ROOT.parent))
+    rules = [("a registry's host", re.escape(host)) for host in sorted(hosts)]
+    rules += [
+        ("a path of this machine", re.escape(path) + "/") for path in sorted(paths)
+    ]
+    rules += SECRETS.items()
+    return [(what, re.compile(pattern)) for what, pattern in rules]
+
+
+def found_in(path: Path, rules: list[tuple[str, re.Pattern]]) -> Iterator[str]:
+    name = path.relative_to(ROOT)
+    text = path.read_text(encoding="utf-8")
+    for number, line in enumerate(text.splitlines(), 1):
+        for what, pattern in rules:
+            if match := pattern.search(line):
+                yield f"{name}:{number}: {what}: {match[0][:20]}"
+        if line != line.rstrip():
+            yield f"{name}:{number}: blanks at the end of the line"
+    if text and (not text.endswith("\n") or text.endswith("\n\n")):
+        yield f"{name}: does not end with one newline"
+
+
+def requirements() -> Iterator[str]:
+    manifest = ast.literal_eval((ADDON / "__manifest__.py").read_text())
+    declared = set(manifest["external_dependencies"]["python"])
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    lines = [line for line in lines if line and not line.startswith("#")]
+    listed = {re.split(r"[<>=!~ ]", line)[0] for line in lines}
+    for name in sorted(declared ^ listed):
+        where = "requirements.txt" if name in declared else "the manifest"
+        yield f"{name}: missing in {where}"
+    for line in lines:
+        if re.search(r"==|<|~=", line):
+            yield f"requirements.txt: {line}: lower bounds only"
+
+
+def main() -> int:
+    rules = forbidden()
+    complaints = [text for path in files() for text in found_in(path, rules)]
+    complaints += requirements()
+    for text in complaints:
+        sys.stdout.write(text + "\n")
+    return bool(complaints)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
