@@ -93,7 +93,7 @@ def shot(request):
 
 @pytest.fixture
 def new_page(request, odoo, browser, shot):
-    """``new_page(login, lang)``: a page in a fresh browser, logged in if login is given.
+    """``new_page(login, lang)``: a page in a fresh browser; without a login a guest's.
 
     The last view of every page is kept as a screenshot, and an uncaught error of a
     script fails the test.
