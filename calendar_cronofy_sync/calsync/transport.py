@@ -1,0 +1,514 @@
+"""How a request travels: whom it may reach, how long it may take, what its answer means.
+
+* :class:`Wire` sends requests to pinned hosts, with time limits, and never repeats one;
+* :func:`error_of` gives an HTTP status and the provider's reason their meaning;
+* :func:`pause` decides whether to try again, and :func:`insist` does;
+* :class:`Limiter` keeps all accounts of a project within its quota;
+* :func:`mask` takes secrets out of text that is going to be logged.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+
+from .errors import (
+    AnswerLost,
+    AuthExpired,
+    Conflict,
+    Duplicate,
+    Forbidden,
+    Gone,
+    Misconfigured,
+    NotFound,
+    PlanLimit,
+    RateLimited,
+    Rejected,
+    ScopeMissing,
+    SyncError,
+    TokenInvalid,
+    Unavailable,
+    Unsupported,
+)
+
+T = TypeVar("T")
+
+#: seconds to connect, and between two pieces of an answer
+TIMEOUT = (5.0, 30.0)
+#: a passing error is tried again this often, ...
+RETRIES = 2
+#: ... and only if the wait is at most this many seconds: a cron must not block
+PATIENCE = 5.0
+#: the longest pause that backing off leads to
+LONGEST_PAUSE = 64.0
+#: Google refuses writes "for hours" once a calendar's usage limit is reached
+USAGE_LIMIT_PAUSE = 3600.0
+
+# ------------------------------------------------------------- what an answer means
+
+#: what a status means where no reason says more
+STATUSES: dict[int, type[SyncError]] = {
+    400: Rejected,
+    401: AuthExpired,
+    402: PlanLimit,
+    403: Forbidden,
+    404: NotFound,
+    408: Unavailable,
+    409: Duplicate,
+    410: Gone,
+    412: Conflict,
+    413: Rejected,
+    422: Rejected,
+    423: AuthExpired,  # Cronofy: the profile must be linked again
+    429: RateLimited,
+}
+
+#: what a provider's own word means, whatever the status
+REASONS: dict[str, type[SyncError]] = {
+    "authError": AuthExpired,
+    "rateLimitExceeded": RateLimited,
+    "userRateLimitExceeded": RateLimited,
+    "RATE_LIMIT_EXCEEDED": RateLimited,
+    "quotaExceeded": RateLimited,
+    "dailyLimitExceeded": Misconfigured,
+    "accessNotConfigured": Misconfigured,
+    "SERVICE_DISABLED": Misconfigured,
+    "insufficientPermissions": ScopeMissing,
+    "ACCESS_TOKEN_SCOPE_INSUFFICIENT": ScopeMissing,
+    "fullSyncRequired": TokenInvalid,
+    "updatedMinTooLongAgo": TokenInvalid,
+    "deleted": Gone,
+    "duplicate": Duplicate,
+    "conditionNotMet": Conflict,
+    # two parts of one batch met: nothing is decided yet
+    "conflict": Unavailable,
+    "pushNotSupportedForRequestedResource": Unsupported,
+    "push.webhookUrlNotHttps": Unsupported,
+    "push.webhookUrlUnauthorized": Unsupported,
+}
+
+_TOLD = (Rejected, Misconfigured, Unsupported, PlanLimit)
+
+
+def error_of(
+    status: int,
+    reason: str = "",
+    message: str = "",
+    *,
+    retry_after: float | None = None,
+    write: bool = False,
+) -> SyncError:
+    """The meaning of an answer that is not a success.
+
+    :param reason: the provider's word for it, if it gave one
+    :param message: the provider's sentence; shown where the provider judged the content
+    :param write: with an error of the server a write may have landed all the same
+    """
+    if not 400 <= status < 500:
+        # whatever the reason: the server itself does not know what became of it
+        return (AnswerLost if write else Unavailable)(reason=reason or str(status))
+    kind = REASONS.get(reason) or STATUSES.get(status, Rejected)
+    if kind is Rejected and "sync token" in message.lower():
+        kind = TokenInvalid
+    if kind is RateLimited:
+        if reason == "quotaExceeded" and retry_after is None:
+            retry_after = USAGE_LIMIT_PAUSE
+        return RateLimited(retry_after=retry_after, reason=reason)
+    told = message if issubclass(kind, _TOLD) else ""
+    return kind(told[:500], reason=reason or str(status))
+
+
+def google_error(
+    status: int, headers: Mapping[str, str], body: bytes, *, write: bool = False
+) -> SyncError:
+    """The meaning of a refusal in the JSON shape of Google's APIs."""
+    reason, message = _google_reason(body)
+    return error_of(
+        status,
+        reason,
+        message,
+        retry_after=retry_after(headers.get("retry-after", "")),
+        write=write,
+    )
+
+
+def _google_reason(body: bytes) -> tuple[str, str]:
+    """The reason that we know, else the first one, and the sentence."""
+    try:
+        error = json.loads(body)["error"]
+        told = [*error.get("errors", ()), *error.get("details", ())]
+        found = [row["reason"] for row in told if "reason" in row]
+        known = next((reason for reason in found if reason in REASONS), None)
+        return str(known or (found or [""])[0]), str(error.get("message", ""))
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return "", ""
+
+
+def retry_after(value: str, now: datetime | None = None) -> float | None:
+    """The seconds that a Retry-After header asks for; None when it does not say."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+        return max(0.0, (at - (now or datetime.now(timezone.utc))).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+# ---------------------------------------------------------------------- trying again
+
+
+def backoff(attempt: int, chance: Callable[[], float] = random.random) -> float:
+    """Seconds to wait after failure number ``attempt`` (from 0): doubling, jittered."""
+    longest = min(LONGEST_PAUSE, 2.0 ** min(attempt, 10))
+    return longest * (0.5 + chance() / 2)
+
+
+def pause(
+    error: SyncError,
+    attempt: int,
+    *,
+    repeatable: bool = True,
+    chance: Callable[[], float] = random.random,
+) -> float | None:
+    """Seconds until the request may be tried again; None: give up for now.
+
+    :param attempt: how often it was tried again already
+    :param repeatable: carrying it out twice does no harm
+    """
+    if attempt >= RETRIES or not isinstance(error, (RateLimited, Unavailable)):
+        return None
+    if isinstance(error, AnswerLost) and not repeatable:
+        return None
+    told = getattr(error, "retry_after", None)
+    wait = backoff(attempt, chance) if told is None else told
+    return wait if wait <= PATIENCE else None
+
+
+def insist(
+    call: Callable[[], T],
+    *,
+    repeatable: bool = True,
+    sleep: Callable[[float], None] = time.sleep,
+) -> T:
+    """The answer of ``call``, tried again as :func:`pause` says."""
+    attempt = 0
+    while True:
+        try:
+            return call()
+        except (RateLimited, Unavailable) as error:
+            wait = pause(error, attempt, repeatable=repeatable)
+            if wait is None:
+                raise
+        sleep(wait)
+        attempt += 1
+
+
+# ----------------------------------------------------------------------------- quota
+
+
+@dataclass
+class _Spent:
+    """What was spent within the last period, against a limit (None: no limit)."""
+
+    limit: int | None
+    period: float
+    total: int = 0
+    entries: deque[tuple[float, int]] = field(default_factory=deque)
+    #: nothing goes before this moment
+    barred: float = 0.0
+
+    def delay(self, now: float, cost: int) -> float:
+        """Seconds until ``cost`` more may be spent."""
+        while self.entries and self.entries[0][0] <= now - self.period:
+            self.total -= self.entries.popleft()[1]
+        barred = max(0.0, self.barred - now)
+        if self.limit is None:
+            return barred
+        excess = self.total + min(cost, self.limit) - self.limit
+        for at, spent in self.entries:
+            if excess <= 0:
+                break
+            excess -= spent
+            barred = max(barred, at + self.period - now)
+        return barred
+
+    def spend(self, now: float, cost: int) -> None:
+        if self.limit is not None:
+            self.total += cost
+            self.entries.append((now, cost))
+
+
+class Limiter:
+    """Keeps a project and each of its users within what a provider allows per minute.
+
+    Google counts in a sliding window, and so does this. Safe to share among threads.
+    """
+
+    def __init__(
+        self,
+        *,
+        project: int | None = None,
+        user: int | None = None,
+        period: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """
+        :param project: requests per period of all users together; None: no known limit
+        :param user: requests per period of one user; None: no known limit
+        """
+        self._user_limit, self._period = user, period
+        self._clock, self._sleep = clock, sleep
+        self._lock = threading.Lock()
+        self._project = _Spent(project, period)
+        self._users: dict[Any, _Spent] = {}
+
+    def wait(
+        self, cost: int = 1, user: Any = None, *, at_most: float = PATIENCE
+    ) -> None:
+        """Return when ``cost`` more requests may be sent, and count them as sent.
+
+        :raises RateLimited: that would take more than ``at_most`` seconds
+        """
+        deadline = self._clock() + at_most
+        while delay := self._take(cost, user):
+            if self._clock() + delay > deadline:
+                raise RateLimited(retry_after=delay, reason="limiter")
+            self._sleep(delay)
+
+    def penalise(self, seconds: float, user: Any = None) -> None:
+        """Send nothing for ``seconds``, of this user or (None) of the whole project."""
+        with self._lock:
+            account = self._project if user is None else self._account(user)
+            account.barred = max(account.barred, self._clock() + seconds)
+
+    def _take(self, cost: int, user: Any) -> float:
+        with self._lock:
+            now = self._clock()
+            account = self._account(user)
+            delay = max(self._project.delay(now, cost), account.delay(now, cost))
+            if not delay:
+                self._project.spend(now, cost)
+                account.spend(now, cost)
+            return delay
+
+    def _account(self, user: Any) -> _Spent:
+        if user not in self._users:
+            self._users[user] = _Spent(self._user_limit, self._period)
+        return self._users[user]
+
+
+_limiters: dict[Any, Limiter] = {}
+_limiters_lock = threading.Lock()
+
+
+def shared_limiter(project: Any, make: Callable[[], Limiter] = Limiter) -> Limiter:
+    """The limiter that everybody in this process uses for ``project``."""
+    with _limiters_lock:
+        if project not in _limiters:
+            _limiters[project] = make()
+        return _limiters[project]
+
+
+# ---------------------------------------------------------------------------- sending
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+def pinned(url: str, *addresses: str) -> str:
+    """``url``, if it leads to the same host as one of ``addresses``, and safely.
+
+    :raises Misconfigured: it does not; nothing secret may be sent there
+    """
+    if origin(url) not in map(origin, addresses):
+        raise Misconfigured("A request would have left for a host that is not allowed.")
+    if not url.lower().startswith("https://") and not is_loopback(url):
+        raise Misconfigured(
+            "The address of the calendar service must begin with https."
+        )
+    return url
+
+
+class Reply(NamedTuple):
+    """What came back. The names of the headers are compared without case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON.
+
+        :raises Unavailable: it is none
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError as err:
+            raise Unavailable(reason="no JSON") from err
+
+
+class Wire:
+    """A connection to the hosts of one provider, for one thread.
+
+    A request is sent once. What becomes of it is either a :class:`Reply` of any status or
+    an error that says whether it can have arrived.
+    """
+
+    def __init__(
+        self,
+        *addresses: str,
+        timeout: tuple[float, float] = TIMEOUT,
+        limiter: Limiter | None = None,
+        user: Any = None,
+    ) -> None:
+        """
+        :param addresses: requests go to the hosts of these URLs and nowhere else
+        :param user: whom the limiter counts the requests for
+        """
+        self._addresses, self._timeout = addresses, timeout
+        self._limiter, self._user = limiter, user
+        self._session = requests.Session()
+        # requests would put a password from ~/.netrc in the place of our token
+        self._session.auth = _leave_alone
+        #: requests sent so far
+        self.count = 0
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | str | None = None,
+        cost: int = 1,
+    ) -> Reply:
+        """Send one request.
+
+        :param cost: what it counts in the provider's quota
+        :raises RateLimited: the quota is used up for longer than we wait
+        :raises AnswerLost: it was sent, and may have been carried out
+        :raises Unavailable: it did not arrive
+        """
+        pinned(url, *self._addresses)
+        if self._limiter:
+            self._limiter.wait(cost, self._user)
+        self.count += 1
+        if isinstance(body, str):
+            body = body.encode()
+        try:
+            answer = self._session.request(
+                method,
+                url,
+                headers=dict(headers or {}),
+                data=body,
+                timeout=self._timeout,
+                allow_redirects=False,
+            )
+        except (
+            requests.exceptions.ConnectTimeout,
+            requests.exceptions.SSLError,
+            requests.exceptions.ProxyError,
+        ) as err:
+            raise Unavailable(reason=type(err).__name__) from None
+        except requests.exceptions.ConnectionError as err:
+            # the chain is cut: the texts below contain the address with its query
+            kind = Unavailable if _never_connected(err) else AnswerLost
+            raise kind(reason=type(err).__name__) from None
+        except requests.exceptions.RequestException as err:
+            raise AnswerLost(reason=type(err).__name__) from None
+        return Reply(answer.status_code, answer.headers, answer.content)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _never_connected(error: requests.exceptions.ConnectionError) -> bool:
+    inner = error.args[0] if error.args else None
+    names = {type(inner).__name__, type(getattr(inner, "reason", None)).__name__}
+    return bool(names & {"NewConnectionError", "NameResolutionError"})
+
+
+# ---------------------------------------------------------------------------- secrets
+
+_SECRET_NAMES = (
+    "access_token|refresh_token|id_token|client_secret|code_verifier|assertion"
+    "|x-goog-channel-token|authorization|password|code|token"
+)
+_SECRETS = (
+    # name=value, "name": "value", name: value
+    (
+        re.compile(
+            rf"(?<![\w-])({_SECRET_NAMES})(['\"]?\s*[=:]\s*['\"]?)"
+            r"((?:bearer|basic)\s+)?[^\s'\"&,;}]{4,}",
+            re.IGNORECASE,
+        ),
+        r"\1\2\3***",
+    ),
+    (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), r"\1 ***"),
+    # Google's access and refresh tokens and client secrets, wherever they stand
+    (re.compile(r"\bya29\.[\w.-]+|\b1//[\w-]{8,}|\bGOCSPX-[\w-]+"), "***"),
+)
+
+
+def mask(text: str) -> str:
+    """The text without tokens, codes and client secrets."""
+    for pattern, replacement in _SECRETS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+class Masking(logging.Filter):
+    """Lets every record pass, without its secrets."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = mask(record.getMessage()), ()
+        if record.exc_info:
+            record.exc_text = mask(logging.Formatter().formatException(record.exc_info))
+            record.exc_info = None
+        return True
+
+
+#: loggers of libraries that see our requests; filters are not inherited
+LOGGERS = (
+    "google.auth._default",
+    "google.auth.transport.requests",
+    "google.oauth2.credentials",
+    "google_auth_httplib2",
+    "google_auth_oauthlib.flow",
+    "googleapiclient.discovery",
+    "googleapiclient.http",
+    "googleapiclient.model",
+    "oauthlib.oauth2.rfc6749.clients.base",
+    "requests_oauthlib.oauth2_session",
+    "urllib3.connectionpool",
+)
+for _name in LOGGERS:
+    logging.getLogger(_name).addFilter(Masking())
