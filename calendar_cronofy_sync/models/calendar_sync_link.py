@@ -1,6 +1,9 @@
 """One Odoo event bound to one remote event, and the values on which both last agreed."""
 
-from odoo import fields, models
+from odoo import api, fields, models
+
+from ..calsync.plan import Link
+from ..calsync.values import Fields
 
 
 class CalendarSyncLink(models.Model):
@@ -11,7 +14,9 @@ class CalendarSyncLink(models.Model):
     calendar_id = fields.Many2one(
         "calendar.sync.calendar", required=True, index=True, ondelete="cascade"
     )
-    account_id = fields.Many2one(related="calendar_id.account_id", store=True, index=True)
+    account_id = fields.Many2one(
+        related="calendar_id.account_id", store=True, index=True
+    )
     user_id = fields.Many2one(related="calendar_id.user_id", store=True, index=True)
     remote_id = fields.Char("Remote id", required=True)
     ical_uid = fields.Char("iCalUID", index="btree_not_null")
@@ -25,14 +30,91 @@ class CalendarSyncLink(models.Model):
     series_id = fields.Many2one(
         "calendar.sync.series", index="btree_not_null", ondelete="cascade"
     )
-    # moment() of the place in the series, "" for single events
+    # moment() of the place in the series, empty for single events
     original_start = fields.Char()
-    # was the event made here or there?
-    origin = fields.Selection([("odoo", "Odoo"), ("remote", "Remote")], required=True)
-    # {"local": Fields, "remote": Fields, "people": [addresses]} at the last agreement
+    origin = fields.Selection(
+        [("odoo", "Odoo"), ("remote", "Remote")],
+        required=True,
+        help="Where the event was made.",
+    )
+    # {"local": Fields, "remote": Fields, "people": {address: answer}, "organized": bool,
+    # "writable": bool} at the last agreement
     base = fields.Json(groups=fields.NO_ACCESS)
+    # how often the remote id had to be chosen anew
+    generation = fields.Integer()
 
     _calendar_remote_uniq = models.Constraint(
         "UNIQUE(calendar_id, remote_id)", "This remote event is linked already."
     )
     _pending = models.Index("(account_id) WHERE state = 'pending'")
+
+    def action_retry(self):
+        """Try again what failed."""
+        failed = self.filtered(lambda link: link.state == "failed")
+        failed.check_access("read")
+        failed.sudo().write({"state": "pending", "error": False})
+        failed.account_id._trigger_sync()
+
+    @api.model
+    def _enlist(self, vals_list):
+        """Create the links that are not there yet; an id that is taken (by an event that
+        was deleted before) gets the next generation."""
+        keys = [(vals["calendar_id"], vals["remote_id"]) for vals in vals_list]
+        taken = {
+            (link.calendar_id.id, link.remote_id)
+            for link in self.search([("remote_id", "in", [key[1] for key in keys])])
+        }
+        for vals, key in zip(vals_list, keys, strict=True):
+            if key in taken:
+                vals["generation"] = 1
+                vals["remote_id"] = self.env["calendar.event"]._sync_remote_id(
+                    "event",
+                    f"{vals['event_id']}/{fields.Datetime.now().isoformat()}",
+                    self.env["calendar.sync.calendar"].browse(vals["calendar_id"]),
+                )
+        return self.create(vals_list)
+
+    def _value(self):
+        """The link as the plan knows it."""
+        self.ensure_one()
+        base = self.base or {}
+        event = self.event_id
+        others = event.sync_link_ids - self
+        return Link(
+            key=self.id,
+            remote_id=self.remote_id,
+            event=event.id if event.active else None,
+            etag=self.etag or "",
+            local=Fields.from_json(base["local"]) if base.get("local") else None,
+            remote=Fields.from_json(base["remote"]) if base.get("remote") else None,
+            origin=self.origin,
+            organized=base.get("organized", True),
+            shared=bool(others.filtered(lambda link: link.user_id != self.user_id))
+            or (bool(event.user_id) and event.user_id != self.user_id),
+            writable=base.get("writable", True),
+        )
+
+    def _renew(self):
+        """The remote event is gone: write it anew, under another id, because the id of a
+        deleted event stays taken."""
+        for link in self:
+            generation = link.generation + 1
+            link.write(
+                {
+                    "generation": generation,
+                    "remote_id": self.env["calendar.event"]._sync_remote_id(
+                        "event", link.event_id.id, link.calendar_id, generation
+                    ),
+                    "etag": False,
+                    "base": False,
+                    "state": "pending",
+                    "error": False,
+                    "series_id": False,
+                    "original_start": False,
+                }
+            )
+
+    def _zone(self):
+        """The zone in which the remote side keeps the event, "" when unknown."""
+        remote = (self.base or {}).get("remote")
+        return remote["when"][2] if remote else ""

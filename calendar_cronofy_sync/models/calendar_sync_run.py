@@ -1,6 +1,66 @@
-"""One synchronisation of one account, and its journal."""
+"""One synchronisation of one account: its transactions, its errors and its journal.
 
-from odoo import fields, models
+The work itself stands in two files beside this one: ``calendar_sync_pull`` (in) and
+``calendar_sync_push`` (out), which both carry out the same plan with
+``calendar_sync_apply``.
+"""
+
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from psycopg2 import errors as pg
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+from ..calsync.errors import (
+    RateLimited,
+    SyncError,
+)
+from ..calsync.plan import Policy
+
+_logger = logging.getLogger(__name__)
+
+CONCURRENCY = (pg.SerializationFailure, pg.DeadlockDetected, pg.LockNotAvailable)
+TRIES = 6
+INTERVAL = timedelta(minutes=5)
+LONGEST_WAIT = timedelta(hours=6)
+#: passing failures in a row after which the user is told
+PATIENCE = 3
+#: what may be wrong with one event without stopping the others
+EVENT_ERRORS = (UserError, ValueError, OverflowError, pg.DataError, pg.IntegrityError)
+
+COUNTED = {
+    "created": "created_count",
+    "updated": "updated_count",
+    "deleted": "deleted_count",
+    "declined": "updated_count",
+    "pushed_insert": "pushed_count",
+    "pushed_patch": "pushed_count",
+    "pushed_delete": "pushed_count",
+    "conflict": "conflict_count",
+    "failed": "failed_count",
+}
+
+
+@dataclass
+class Work:
+    """What a transaction of a run has in hand."""
+
+    calendar: Any
+    policy: Policy
+    #: lines for the journal
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    #: {remote id: names of the fields in which Odoo stays ahead after a merge}
+    outgoing: dict[str, frozenset[str]] = field(default_factory=dict)
+
+
+class Superseded(Exception):
+    """Another run has taken the account over, or it is not active any more."""
 
 
 class CalendarSyncRun(models.Model):
@@ -12,6 +72,7 @@ class CalendarSyncRun(models.Model):
         "calendar.sync.account", required=True, index=True, ondelete="cascade"
     )
     user_id = fields.Many2one(related="account_id.user_id", store=True, index=True)
+    claim = fields.Char(groups=fields.NO_ACCESS)
     started = fields.Datetime(default=fields.Datetime.now, readonly=True)
     finished = fields.Datetime(readonly=True)
     state = fields.Selection(
@@ -34,6 +95,158 @@ class CalendarSyncRun(models.Model):
     request_count = fields.Integer("Requests", readonly=True)
     error = fields.Text(readonly=True)
     line_ids = fields.One2many("calendar.sync.run.line", "run_id", readonly=True)
+
+    @api.depends("started", "account_id")
+    def _compute_display_name(self):
+        for run in self:
+            started = fields.Datetime.context_timestamp(run, run.started)
+            run.display_name = f"{run.account_id.email or ''} {started:%Y-%m-%d %H:%M}"
+
+    # ------------------------------------------------------------
+    # The run
+    # ------------------------------------------------------------
+
+    def _steps(self):
+        """The run, as :func:`calsync.driver.drive` wants it."""
+        self.ensure_one()
+        provider = None
+        try:
+            provider = self.account_id._provider()
+            yield from self._pull(provider)
+            yield from self._push(provider)
+            self._transact(self._finish, "done", provider)
+        except Superseded:
+            _logger.info("run %s: the account was taken over or stopped", self.id)
+        except GeneratorExit:
+            # the time is up: what is done is stored, the rest is due again at once
+            self._transact(self._finish, "partial", provider)
+            raise
+        except SyncError as error:
+            _logger.info("run %s: %s %s", self.id, type(error).__name__, error.reason)
+            self._transact(self._fail, error, provider)
+        except Exception as error:  # a bug must not stop the other accounts
+            _logger.exception("run %s failed", self.id)
+            self._transact(self._fail, error, provider)
+        finally:
+            if provider:
+                provider.close()
+
+    def _transact(self, work, *args):
+        """Do ``work(*args)`` in a transaction of its own, again if it collides with
+        another one. The claim on the account is checked in the same transaction."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                self._hold()
+                result = work(*args)
+                # the token must be stored with its page, and no lock may be held while
+                # the network is waited for
+                self.env.cr.commit()  # pylint: disable=invalid-commit
+                return result
+            except CONCURRENCY:
+                self._rollback()
+                if attempt == TRIES:
+                    raise
+                time.sleep(random.uniform(0, 0.05 * 2**attempt))
+            except BaseException:
+                self._rollback()
+                raise
+
+    def _rollback(self):
+        self.env.cr.rollback()
+        self.env.transaction.reset()
+
+    def _hold(self):
+        """Make sure that the account is still ours, and keep it so for the transaction."""
+        self.env.cr.execute(
+            """SELECT 1 FROM calendar_sync_account
+                WHERE id = %s AND claim = %s AND state = 'active'
+                  FOR NO KEY UPDATE""",
+            [self.account_id.id, self.claim],
+        )
+        if not self.env.cr.fetchone():
+            raise Superseded
+
+    # ------------------------------------------------------------
+    # The end
+    # ------------------------------------------------------------
+
+    def _finish(self, state, provider):
+        account, now = self.account_id, fields.Datetime.now()
+        values = {"claim": False}
+        if state == "done":
+            values |= {
+                "last_sync": now,
+                "next_sync": now + INTERVAL,
+                "failures": 0,
+            }
+        else:
+            values["next_sync"] = now
+        account.write(values)
+        if provider:
+            account._store_grant(provider.grant)
+        self._close(state, provider)
+        if state == "done":
+            account._review()
+
+    def _fail(self, error, provider):
+        account, now = self.account_id, fields.Datetime.now()
+        failures = account.failures + 1
+        wait = min(INTERVAL * 2 ** min(failures - 1, 10), LONGEST_WAIT)
+        if isinstance(error, RateLimited) and error.retry_after:
+            wait = max(timedelta(seconds=error.retry_after), timedelta(seconds=1))
+        wait *= random.uniform(1, 1.25)
+        account.write({"claim": False, "failures": failures, "next_sync": now + wait})
+        if provider:
+            account._store_grant(provider.grant)
+        self._close("failed", provider, error)
+        account._report(error, patient=failures < PATIENCE)
+
+    def _close(self, state, provider, error=None):
+        self.write(
+            {
+                "state": state,
+                "finished": fields.Datetime.now(),
+                "request_count": provider.request_count if provider else 0,
+                "error": self._error_text(error) if error else False,
+            }
+        )
+
+    @api.model
+    def _error_text(self, error):
+        """What happened, for the person concerned; a bug's text stays in the log."""
+        if isinstance(error, SyncError | UserError):
+            return str(error)
+        return self.env._("Unexpected error: %(kind)s", kind=type(error).__name__)
+
+    # ------------------------------------------------------------
+    # The journal
+    # ------------------------------------------------------------
+
+    def _note(self, work, kind, *, event=None, remote_id="", **values):
+        """Keep a line for the journal; :meth:`_write_journal` stores it with the
+        transaction."""
+        work.lines.append(
+            {
+                "run_id": self.id,
+                "kind": kind,
+                "calendar_id": work.calendar.id,
+                "event_id": event.id if event else False,
+                "remote_id": remote_id,
+                **values,
+            }
+        )
+
+    def _write_journal(self, work):
+        lines = work.lines
+        if not lines:
+            return
+        self.env["calendar.sync.run.line"].create(lines)
+        counts = {}
+        for line in lines:
+            if name := COUNTED.get(line["kind"]):
+                counts[name] = counts.get(name, 0) + 1
+        if counts:
+            self.write({name: self[name] + count for name, count in counts.items()})
 
 
 class CalendarSyncRunLine(models.Model):
@@ -58,17 +271,17 @@ class CalendarSyncRunLine(models.Model):
             ("updated", "Updated in Odoo"),
             ("deleted", "Archived in Odoo"),
             ("declined", "Declined in Odoo"),
+            ("withdrawn", "Taken out of Odoo"),
             ("pushed_insert", "Created remotely"),
             ("pushed_patch", "Updated remotely"),
             ("pushed_delete", "Deleted remotely"),
             ("conflict", "Conflict"),
-            ("skipped", "Skipped"),
             ("held", "Held back"),
             ("failed", "Failed"),
         ],
         required=True,
     )
-    # the values before, by field name; and in a conflict the values that lost
+    # the values before, and in a conflict the values that lost, by field
     before = fields.Json()
     lost = fields.Json()
     message = fields.Char()

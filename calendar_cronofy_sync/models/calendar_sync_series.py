@@ -1,6 +1,28 @@
 """A remote series: its rule and its exceptions, kept so that the horizon can roll on."""
 
-from odoo import fields, models
+import re
+from collections import Counter
+from dataclasses import replace
+from datetime import datetime, timezone
+from itertools import islice
+from zoneinfo import ZoneInfo
+
+from odoo import api, fields, models
+from odoo.tools import SQL
+
+from ..calsync.recurrence import expand, instance_id
+from ..calsync.series import DERIVED, fields_at, lay_out
+from ..calsync.values import (
+    FIELD_NAMES,
+    Fields,
+    RemoteEvent,
+    When,
+    Write,
+    changed,
+    from_moment,
+    moment,
+)
+from .calendar_event import QUIET
 
 
 class CalendarSyncSeries(models.Model):
@@ -10,10 +32,15 @@ class CalendarSyncSeries(models.Model):
     calendar_id = fields.Many2one(
         "calendar.sync.calendar", required=True, index=True, ondelete="cascade"
     )
-    account_id = fields.Many2one(related="calendar_id.account_id", store=True, index=True)
+    account_id = fields.Many2one(
+        related="calendar_id.account_id", store=True, index=True
+    )
     user_id = fields.Many2one(related="calendar_id.user_id", store=True, index=True)
     remote_id = fields.Char(required=True)
-    # the native recurrence, for a series made in Odoo
+    origin = fields.Selection(
+        [("odoo", "Odoo"), ("remote", "Remote")], required=True, default="remote"
+    )
+    # the native recurrence of a series that was made in Odoo
     recurrence_id = fields.Many2one(
         "calendar.recurrence", index="btree_not_null", ondelete="set null"
     )
@@ -22,6 +49,8 @@ class CalendarSyncSeries(models.Model):
     master = fields.Json(groups=fields.NO_ACCESS)
     # {moment(original start): RemoteEvent.to_json()} of the exceptions
     exceptions = fields.Json(groups=fields.NO_ACCESS)
+    # the master's fields as last sent or laid out, for a series made in Odoo
+    base = fields.Json(groups=fields.NO_ACCESS)
     # occurrences exist in Odoo up to here
     horizon = fields.Datetime()
     state = fields.Selection(
@@ -30,7 +59,315 @@ class CalendarSyncSeries(models.Model):
         default="synced",
     )
     error = fields.Text()
+    # how often the id had to be chosen anew
+    generation = fields.Integer()
 
     _calendar_remote_uniq = models.Constraint(
         "UNIQUE(calendar_id, remote_id)", "This series is known already."
     )
+
+    def _remote_master(self):
+        self.ensure_one()
+        return RemoteEvent.from_json(self.master) if self.master else None
+
+    def _remote_exceptions(self):
+        self.ensure_one()
+        return {
+            key: RemoteEvent.from_json(value)
+            for key, value in (self.exceptions or {}).items()
+        }
+
+    @api.model
+    def _mark_made_here(self, ids, events):
+        """Mark the series made in Odoo that these events belong to, or whose ids these
+        are. Answers whether there were any."""
+        events.flush_recordset(["recurrence_id"])
+        self.env.cr.execute(
+            SQL(
+                """UPDATE calendar_sync_series s SET state = 'pending', error = NULL
+                    WHERE s.origin = 'odoo' AND (s.id IN %s OR s.recurrence_id IN (
+                          SELECT recurrence_id FROM calendar_event WHERE id IN %s))
+                RETURNING s.id""",
+                tuple(ids) or (0,),
+                tuple(events.ids) or (0,),
+            )
+        )
+        marked = self.env.cr.fetchall()
+        if marked:
+            self.invalidate_model(["state", "error"])
+        return bool(marked)
+
+    @api.model
+    def _enlist(self, vals_list):
+        """Create what is not there yet; mark what is."""
+        for vals in vals_list:
+            known = self.search(
+                [
+                    ("calendar_id", "=", vals["calendar_id"]),
+                    ("recurrence_id", "=", vals["recurrence_id"]),
+                ]
+            )
+            if known:
+                known.state = "pending"
+            else:
+                self.create(vals)
+
+    # ------------------------------------------------------------
+    # Series made in Odoo
+    # ------------------------------------------------------------
+
+    def _plan_write(self, account):
+        """The write that brings the remote series to what the recurrence in Odoo is now;
+        None when it is there already. Which event is which occurrence is stored."""
+        self.ensure_one()
+        events = self.recurrence_id.calendar_event_ids.filtered(
+            lambda event: event._sync_belongs(
+                account.user_id, private=account.sync_private
+            )
+        )
+        if not events:
+            if not self.master:
+                self.unlink()
+                return None
+            return Write(verb="delete", key=self.id, remote_id=self.remote_id)
+        fields_now, layout = self._lay_out_events(events)
+        self._place(events, layout)
+        base = self.base or {}
+        before = Fields.from_json(base["fields"]) if base else None
+        names = changed(before, fields_now)
+        lines = list(layout.recurrence)
+        self.base = {"fields": fields_now.to_json(), "lines": lines, "sent": bool(base)}
+        if not self.master:
+            return Write(
+                verb="insert",
+                key=self.id,
+                remote_id=self.remote_id,
+                fields=fields_now,
+                recurrence=tuple(lines),
+                mark=self._mark_text(),
+            )
+        if not names and lines == base.get("lines"):
+            self.write({"state": "synced", "error": False})
+            return None
+        rule_changed = lines != base.get("lines") or "when" in names
+        return Write(
+            verb="patch",
+            key=self.id,
+            remote_id=self.remote_id,
+            etag=self._remote_master().etag,
+            fields=fields_now,
+            changed=names,
+            recurrence=tuple(lines) if rule_changed else None,
+        )
+
+    def _lay_out_events(self, events):
+        """The fields of the master and the :class:`Layout` of the events."""
+        recurrence = self.recurrence_id
+        tz = recurrence.event_tz or self.user_id.tz or "UTC"
+        values = {event: event._sync_fields(tz) for event in events}
+        following = events.filtered("follow_recurrence") or events
+        first = self._first(recurrence, [values[event].when for event in following], tz)
+        common = {
+            name: Counter(getattr(values[event], name) for event in following)
+            .most_common(1)[0][0]
+            for name in FIELD_NAMES
+            if name != "when"
+        }
+        layout = lay_out(
+            self._rule(recurrence, first),
+            first,
+            [(event.id, values[event].when) for event in events],
+        )
+        return Fields(when=first, **common), layout
+
+    def _first(self, recurrence, times, tz):
+        """When the rule begins. It stays where it was while occurrences still follow it:
+        the first one may have been moved or deleted by itself."""
+        earliest = min(times, key=lambda when: when.start)
+        base = self.base or {}
+        if base:
+            old = When.from_json(base["fields"]["when"])
+            rule = base["lines"][0]
+            if old.allday == earliest.allday and rule == self._rule(recurrence, old):
+                starts = {moment(when.start) for when in times}
+                until = datetime.max.replace(year=9000, tzinfo=timezone.utc)
+                for place in islice(expand([rule], old.start, tz=tz, until=until), 750):
+                    if moment(place.start) in starts:
+                        return When(old.start, old.stop, tz)
+        return earliest
+
+    def _rule(self, recurrence, first):
+        """The RRULE line of a recurrence, with UNTIL as RFC 5545 wants it."""
+        line = next(
+            line
+            for line in recurrence._rrule_serialize().splitlines()
+            if "FREQ=" in line
+        )
+        rule = line.removeprefix("RRULE:")
+
+        def until(match):
+            if first.allday:
+                return f"UNTIL={match[1]}"
+            local = datetime.strptime(match[1] + match[2][:7], "%Y%m%dT%H%M%S")
+            local = local.replace(tzinfo=ZoneInfo(first.tz or "UTC"))
+            return "UNTIL=" + local.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
+
+        return "RRULE:" + re.sub(r"UNTIL=(\d{8})(T\d{6}Z?)?", until, rule)
+
+    def _place(self, events, layout):
+        """Let each event have the link of its occurrence."""
+        links = self.link_ids
+        at = {link.original_start: link for link in links}
+        of = {link.event_id.id: link for link in links if link.event_id}
+        kept, new = set(), []
+        for event in events:
+            start = layout.places.get(event.id)
+            if start is None:
+                continue
+            key = moment(start)
+            link = at.get(key)
+            if link and link.event_id and link.event_id != event:
+                link.event_id = False  # given to the event that has the place now
+            if not link and event.id in of and of[event.id].original_start not in {
+                moment(place) for place in layout.places.values()
+            }:
+                link = of[event.id]
+                link.write({"original_start": key, "remote_id": self._instance(start)})
+            if link:
+                link.write({"event_id": event.id, "state": "pending"})
+                kept.add(link.id)
+            else:
+                new.append(
+                    {
+                        "event_id": event.id,
+                        "calendar_id": self.calendar_id.id,
+                        "series_id": self.id,
+                        "remote_id": self._instance(start),
+                        "original_start": key,
+                        "origin": "odoo",
+                        "state": "pending",
+                    }
+                )
+        links.filtered(lambda link: link.id not in kept).unlink()
+        links.create(new)
+        strays = events.browse(layout.strays)
+        singles = [
+            {
+                "event_id": event.id,
+                "calendar_id": self.calendar_id.id,
+                "remote_id": event._sync_remote_id("event", event.id, self.calendar_id),
+                "origin": "odoo",
+                "state": "pending",
+            }
+            for event in strays
+            if self.calendar_id not in event.sync_link_ids.calendar_id
+        ]
+        links._enlist(singles)
+
+    def _instance(self, start):
+        return instance_id(self.remote_id, start)
+
+    def _take_written(self, write, master):
+        """The master was written: occurrences that follow it need no write of their own."""
+        self.ensure_one()
+        if write.verb == "delete":
+            self.link_ids.unlink()
+            self.unlink()
+            return
+        sent = Fields.from_json(self.base["fields"])
+        moved = write.verb == "insert" or write.recurrence is not None
+        names = frozenset(FIELD_NAMES) if moved else write.changed
+        self.write(
+            {
+                "master": master.to_json(),
+                "state": "synced" if self.state == "pending" else self.state,
+                "error": False,
+                "exceptions": {} if moved else self.exceptions,
+            }
+        )
+        for link in self.link_ids:
+            start = from_moment(link.original_start)
+            ours, theirs = fields_at(sent, start), fields_at(master.fields, start)
+            base = link.base or {}
+            if base.get("local") and not moved:
+                ours = replace(
+                    Fields.from_json(base["local"]),
+                    **{name: getattr(ours, name) for name in names},
+                )
+                theirs = replace(
+                    Fields.from_json(base["remote"]),
+                    **{name: getattr(theirs, name) for name in names},
+                )
+            own = link.etag and not link.etag.startswith(DERIVED)
+            etag = link.etag if own and not moved else f"{DERIVED}{master.etag}"
+            same = link.event_id and link.event_id._sync_fields() == ours
+            link.write(
+                {
+                    "etag": etag,
+                    "ical_uid": master.ical_uid,
+                    "state": "synced" if same else "pending",
+                    "base": {
+                        "local": ours.to_json(),
+                        "remote": theirs.to_json(),
+                        "people": {},
+                        "organized": True,
+                        "writable": True,
+                    },
+                }
+            )
+
+    def _changed_remotely(self, before, master):
+        """A series made in Odoo was changed at the provider. When its rule or its times
+        changed, Odoo's own recurrence cannot follow: the meetings stay, one by one, and
+        the provider's rule leads from now on."""
+        rule = before.recurrence != master.recurrence
+        if rule or before.fields.when != master.fields.when:
+            events = self.recurrence_id.calendar_event_ids.with_context(**QUIET)
+            recurrence = self.recurrence_id
+            self.write({"origin": "remote", "recurrence_id": False, "state": "synced"})
+            events.write({"recurrency": False, "recurrence_id": False})
+            recurrence.unlink()
+        elif self.base:
+            kept = Fields.from_json(self.base["fields"])
+            names = changed(before.fields, master.fields)
+            kept = replace(
+                kept, **{name: getattr(master.fields, name) for name in names}
+            )
+            self.base = {**self.base, "fields": kept.to_json()}
+
+    def _renew(self):
+        """Choose another id: the series is gone remotely, or the id was taken."""
+        for series in self:
+            series.link_ids.unlink()
+            generation = series.generation + 1
+            series.write(
+                {
+                    "generation": generation,
+                    "remote_id": self.env["calendar.event"]._sync_remote_id(
+                        "series",
+                        series.recurrence_id.id,
+                        series.calendar_id,
+                        generation,
+                    ),
+                    "master": False,
+                    "exceptions": False,
+                    "base": False,
+                    "state": "pending",
+                }
+            )
+
+    def _mark_text(self):
+        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        return f"{uuid}:series:{self.recurrence_id.id}"
+
+    def _name_for_owner(self):
+        master = self._remote_master()
+        return master.fields.name if master and master.fields else ""
+
+    @api.model
+    def _forget_ended(self):
+        """Drop series that ended remotely and have no occurrence left here."""
+        ended = self.search([("link_ids", "=", False), ("origin", "=", "remote")])
+        ended.filtered(
+            lambda series: series.master and series.master["status"] == "cancelled"
+        ).unlink()

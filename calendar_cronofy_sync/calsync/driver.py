@@ -1,0 +1,78 @@
+"""Many runs at once: their network waits overlap, their database work does not.
+
+A run is a generator. It yields a function that crosses the network, and is resumed with
+what the function returned (or with the :class:`.errors.SyncError` that it raised). The
+functions run in threads, everything else in the caller's: a run may use the database
+freely between two yields, and must hold no lock across one.
+
+Every point at which a run can be killed is one of these yields, which is why tests count
+them here (``on_step``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+Step = Callable[[], Any]
+Run = Generator[Step, Any, None]
+
+#: requests on the way at the same time
+WORKERS = 16
+
+
+def drive(
+    runs: Iterable[Run],
+    *,
+    workers: int = WORKERS,
+    proceed: Callable[[], bool] = lambda: True,
+    on_step: Callable[[str], None] = lambda moment: None,
+) -> bool:
+    """Bring the runs to their end; answer False when ``proceed`` said to stop before.
+
+    :param runs: taken one by one as places become free
+    :param proceed: asked before each new request; once False, no further request is made,
+        those on the way are awaited, and the runs are closed at their yields
+    :param on_step: told ``before`` each request is sent and ``after`` its answer came
+    """
+    source = iter(runs)
+    going = True
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        pending: dict[Future[Any], Run] = {}
+
+        def advance(run: Run, resume: Callable[[], Step]) -> None:
+            try:
+                step = resume()
+            except StopIteration:
+                return
+            on_step("before")
+            pending[pool.submit(step)] = run
+
+        try:
+            while True:
+                going = going and proceed()
+                while going and len(pending) < workers:
+                    run = next(source, None)
+                    if run is None:
+                        break
+                    advance(run, run.__next__)
+                if not pending:
+                    return going
+                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                for future in done:
+                    run = pending.pop(future)
+                    on_step("after")
+                    going = going and proceed()
+                    if not going:
+                        run.close()
+                        continue
+                    error = future.exception()
+                    if error is None:
+                        answer = future.result()
+                        advance(run, lambda run=run, answer=answer: run.send(answer))
+                    else:
+                        advance(run, lambda run=run, error=error: run.throw(error))
+        finally:
+            for run in pending.values():
+                run.close()

@@ -1,0 +1,396 @@
+"""What a run will do, decided from values alone.
+
+:func:`plan` compares what both sides last agreed on (the base, kept with each link) with
+what changed remotely (the delta) and in Odoo (pending), and answers with actions. It
+performs none of them. The decision is this table; everything else feeds or carries it out.
+
+=========  =========  =============================================================
+remote     Odoo       action
+=========  =========  =============================================================
+same       same       nothing
+same       changed    push the changed fields
+same       deleted    push the deletion
+changed    same       update Odoo
+changed    changed    merge per field; where both differ the provider wins, and what
+                      lost is reported in ``lost``
+changed    deleted    restore in Odoo (a change wins over a deletion)
+deleted    same       archive in Odoo (an attendee's own copy: decline)
+deleted    changed    push it anew (a change wins over a deletion)
+deleted    deleted    forget the link
+=========  =========  =============================================================
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from html import unescape
+from typing import Any
+
+from .values import FIELD_NAMES, Fields, RemoteEvent, Window, Write
+
+#: event types that are appointments; the others (workingLocation, birthday) are not
+APPOINTMENTS = frozenset({"default", "outOfOffice", "focusTime", "fromGmail"})
+HIDDEN = frozenset({"private", "confidential"})
+
+# The guard against mass changes: DESIGN §5, "Deletions".
+GUARD_COUNT = 10
+GUARD_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What is known of one bound pair of events."""
+
+    key: Any
+    remote_id: str
+    #: the Odoo event; None when it is gone from Odoo
+    event: Any = None
+    etag: str = ""
+    #: the Odoo side at the last agreement, None before the first
+    local: Fields | None = None
+    #: the remote side at the last agreement, None before the first
+    remote: Fields | None = None
+    #: "odoo" or "remote": where the event was made
+    origin: str = "remote"
+    #: is the user the organiser of this copy?
+    organized: bool = True
+    #: do other users take part in the Odoo event?
+    shared: bool = False
+    #: may this copy carry changes to the provider, as far as is known?
+    writable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A linked event that was touched in Odoo."""
+
+    #: the values now; None when it is deleted, archived, or no longer the user's
+    fields: Fields | None
+    #: another copy of the same event can carry the change to the provider
+    carried: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the user and the calendar allow."""
+
+    window: Window
+    #: read new events of this calendar into Odoo
+    source: bool = True
+    #: may the account write to the calendar?
+    writable: bool = True
+    private: bool = False
+    #: what "default" visibility means in Odoo, as chosen for this calendar
+    default_privacy: str = "public"
+    #: our mark for new remote events, by link key
+    marks: Mapping[Any, str] = field(default_factory=dict)
+    #: {remote id: Odoo event} that a new remote event is a copy of
+    matches: Mapping[str, Any] = field(default_factory=dict)
+    #: remote ids whose Odoo event the user may not edit: their copies are written back
+    protected: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One thing to do.
+
+    ``kind`` is one of:
+
+    ========  ===============================================================
+    create    make an Odoo event of ``remote`` with ``fields``
+    bind      bind ``remote`` to the existing Odoo ``event``
+    update    write ``values`` to the Odoo event (``lost``: what they replace
+              though a person had typed it)
+    restore   bring the Odoo event back, with ``fields``
+    settle    both sides agree: note ``remote`` as the new base
+    archive   archive the Odoo event: it was deleted remotely
+    decline   the user's attendance is declined: they removed their own copy
+    withdraw  take the event out of Odoo without touching the provider
+    forget    drop the link: both sides are gone
+    push      carry out ``write``
+    skip      leave ``remote`` alone, because of ``reason``
+    fail      ``remote`` cannot be synchronised, because of ``reason``
+    ========  ===============================================================
+    """
+
+    kind: str
+    remote_id: str
+    link: Link | None = None
+    remote: RemoteEvent | None = None
+    event: Any = None
+    fields: Fields | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    lost: Mapping[str, Any] = field(default_factory=dict)
+    write: Write | None = None
+    reason: str = ""
+
+
+def plan(
+    links: Mapping[str, Link],
+    delta: Iterable[RemoteEvent],
+    pending: Mapping[str, Pending],
+    policy: Policy,
+) -> list[Action]:
+    """The actions that bring both sides to agree.
+
+    :param links: the links of one calendar, by remote id (at least those that ``delta``
+        and ``pending`` name)
+    :param delta: remote events, series already laid out as occurrences; of several items
+        with one id the last counts
+    :param pending: what was touched in Odoo, by remote id of the link
+    """
+    latest = {event.remote_id: event for event in delta}
+    actions: list[Action] = []
+    for remote_id, remote in latest.items():
+        link = links.get(remote_id)
+        if link is None:
+            actions.append(_plan_new(remote, policy))
+        else:
+            actions += _plan_linked(link, remote, pending.get(remote_id), policy)
+    for remote_id, local in pending.items():
+        if remote_id not in latest:
+            actions += _plan_local(links[remote_id], local, policy)
+    return actions
+
+
+def unwanted(remote: RemoteEvent, policy: Policy) -> str:
+    """Why a remote event does not belong into Odoo; "" when it does."""
+    if remote.kind not in APPOINTMENTS:
+        return "kind"
+    if remote.response == "declined":
+        return "declined"
+    if remote.fields is None:
+        return "empty"
+    if not policy.private and remote.fields.privacy in HIDDEN:
+        return "private"
+    if ended(remote.fields, policy.window):
+        return "window"
+    return ""
+
+
+def ended(fields: Fields, window: Window) -> bool:
+    """Was the event over before the window opens? All-day events count to their day."""
+    if fields.when.allday:
+        return fields.when.stop <= window.start.date()
+    return fields.when.stop <= window.start
+
+
+def localised(fields: Fields, policy: Policy) -> Fields:
+    """The remote fields as Odoo should hold them."""
+    return replace(fields, privacy=_privacy(fields, policy))
+
+
+def trips(count: int, linked: int) -> bool:
+    """Is this many deletions (or rewritings) of ``linked`` events a question to ask?"""
+    return count > GUARD_COUNT and count > linked * GUARD_SHARE
+
+
+def same_meeting(
+    one: frozenset[str], owner_of_one: str, other: frozenset[str], owner_of_other: str
+) -> bool:
+    """Are two copies with one iCalUID the same meeting?
+
+    Only if each names the owner of the other: an iCalUID alone proves nothing, because
+    whoever can write a calendar can forge it.
+    """
+    return owner_of_other.lower() in one and owner_of_one.lower() in other
+
+
+def _privacy(fields: Fields, policy: Policy) -> str:
+    return policy.default_privacy if fields.privacy == "default" else fields.privacy
+
+
+def _plan_new(remote: RemoteEvent, policy: Policy) -> Action:
+    about = {"remote_id": remote.remote_id, "remote": remote}
+    if remote.cancelled:
+        return Action(kind="skip", reason="cancelled", **about)
+    if not policy.source:
+        return Action(kind="skip", reason="not a source", **about)
+    if remote.problem:
+        return Action(kind="fail", reason=remote.problem, **about)
+    if reason := unwanted(remote, policy):
+        return Action(kind="skip", reason=reason, **about)
+    fields = localised(remote.fields, policy)
+    if remote.remote_id in policy.matches:
+        event = policy.matches[remote.remote_id]
+        return Action(kind="bind", event=event, fields=fields, **about)
+    return Action(kind="create", fields=fields, **about)
+
+
+def _plan_linked(
+    link: Link, remote: RemoteEvent, local: Pending | None, policy: Policy
+) -> list[Action]:
+    about = {"remote_id": link.remote_id, "link": link, "remote": remote}
+    if remote.cancelled:
+        return _plan_remote_deletion(link, remote, local, policy)
+    if remote.problem or remote.fields is None:
+        reason = remote.problem or "empty"
+        return [Action(kind="fail", reason=reason, **about)]
+    if link.etag and remote.etag == link.etag:
+        return _plan_local(link, local, policy) if local else []
+    if link.event is None and local is None:
+        # deleted in Odoo where the calendar is read-only, or never made for an error
+        if link.remote is not None and not _difference(link.remote, remote.fields):
+            return [Action(kind="settle", **about)]
+        return [replace(_plan_new(remote, policy), link=link)]
+    if link.origin == "remote":
+        reason = unwanted(remote, policy)
+        if reason == "declined" and link.shared:
+            return [Action(kind="decline", reason=reason, **about)]
+        if reason in ("private", "kind", "declined"):
+            return [Action(kind="withdraw", reason=reason, **about)]
+    if local is not None and local.fields is None:
+        if _difference(link.remote, remote.fields):
+            fields = localised(remote.fields, policy)
+            return [Action(kind="restore", fields=fields, **about)]
+        return _plan_local(replace(link, etag=remote.etag), local, policy)
+    return _merge(link, remote, local, policy)
+
+
+def _plan_remote_deletion(
+    link: Link, remote: RemoteEvent, local: Pending | None, policy: Policy
+) -> list[Action]:
+    about = {"remote_id": link.remote_id, "link": link, "remote": remote}
+    if link.event is None or (local is not None and local.fields is None):
+        return [Action(kind="forget", **about)]
+    if local is not None and policy.writable and _difference(
+        link.local, local.fields
+    ):
+        return [_push("anew", link, local.fields, policy)]
+    if link.shared and not link.organized:
+        return [Action(kind="decline", reason="cancelled", **about)]
+    return [Action(kind="archive", **about)]
+
+
+def _plan_local(link: Link, local: Pending, policy: Policy) -> list[Action]:
+    """Only Odoo moved."""
+    writable = policy.writable and link.writable
+    if local.fields is None:
+        if not link.etag and link.remote is None:
+            return [Action(kind="forget", remote_id=link.remote_id, link=link)]
+        if not policy.writable:
+            return [Action(kind="settle", remote_id=link.remote_id, link=link)]
+        return [_push("delete", link, None, policy)]
+    if link.remote is None:
+        return [_push("insert", link, local.fields, policy)]
+    names = _difference(link.local, local.fields)
+    if not names:
+        return [Action(kind="settle", remote_id=link.remote_id, link=link)]
+    if writable:
+        return [_push("patch", link, local.fields, policy, names)]
+    if local.carried:
+        return [
+            Action(
+                kind="settle",
+                remote_id=link.remote_id,
+                link=link,
+                fields=local.fields,
+            )
+        ]
+    # the copy cannot be changed from here: the provider's view is the truth
+    return [
+        Action(
+            kind="update",
+            remote_id=link.remote_id,
+            link=link,
+            values={name: getattr(link.local, name) for name in names},
+            lost={name: getattr(local.fields, name) for name in names},
+            reason="read-only",
+        )
+    ]
+
+
+def _merge(
+    link: Link, remote: RemoteEvent, local: Pending | None, policy: Policy
+) -> list[Action]:
+    """Both sides live, the remote one is new: three-way merge, field by field."""
+    theirs = localised(remote.fields, policy)
+    ours = local.fields if local else link.local
+    if link.remote is None:
+        # our own insert, whose answer never came: compare with what was sent
+        their_changes = _difference(link.local, theirs)
+    else:
+        their_changes = _difference(link.remote, remote.fields)
+    our_changes = _difference(link.local, ours) if local else frozenset()
+    writable = policy.writable and remote.writable
+    about = {"remote_id": link.remote_id, "link": link, "remote": remote}
+    if link.remote_id in policy.protected and their_changes:
+        # the user may not edit the event in Odoo: their copy is put back
+        if writable:
+            names = their_changes | our_changes
+            return [_push("patch", link, ours, policy, names, remote)]
+        return [Action(kind="settle", **about)]
+
+    values, lost = {}, {}
+    for name in FIELD_NAMES:
+        mine, yours = getattr(ours, name), getattr(theirs, name)
+        if name not in their_changes or mine == yours:
+            continue
+        if name in our_changes and alike(name, mine, yours):
+            continue
+        values[name] = yours
+        if name in our_changes:
+            lost[name] = mine
+    outgoing = our_changes - their_changes
+    if outgoing and not writable:
+        if not (local and local.carried):
+            # the copy cannot be changed from here: the provider's view is the truth
+            values |= {name: getattr(theirs, name) for name in outgoing}
+            lost |= {name: getattr(ours, name) for name in outgoing}
+        outgoing = frozenset()
+    first = "update" if values else "settle"
+    actions = [Action(kind=first, values=values, lost=lost, **about)]
+    if outgoing:
+        merged = replace(ours, **values)
+        actions.append(_push("patch", link, merged, policy, outgoing, remote))
+    return actions
+
+
+def alike(name: str, one: Any, other: Any) -> bool:
+    """Do two values of a field say the same? Descriptions do when their text does:
+    providers rewrite the markup."""
+    if name == "description":
+        return _plain(one) == _plain(other)
+    return one == other
+
+
+def _plain(html: str) -> str:
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+
+
+def _push(
+    verb: str,
+    link: Link,
+    fields: Fields | None,
+    policy: Policy,
+    names: frozenset[str] = frozenset(),
+    remote: RemoteEvent | None = None,
+) -> Action:
+    write = Write(
+        verb="insert" if verb == "anew" else verb,
+        key=link.key,
+        remote_id=link.remote_id,
+        etag=remote.etag if remote else link.etag,
+        fields=fields,
+        changed=names,
+        mark=policy.marks.get(link.key, ""),
+    )
+    return Action(
+        kind="push",
+        remote_id=link.remote_id,
+        link=link,
+        remote=remote,
+        fields=fields,
+        write=write,
+        reason="anew" if verb == "anew" else "",
+    )
+
+
+def _difference(before: Fields | None, after: Fields) -> frozenset[str]:
+    return frozenset(
+        name
+        for name in FIELD_NAMES
+        if before is None or getattr(before, name) != getattr(after, name)
+    )

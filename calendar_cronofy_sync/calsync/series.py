@@ -1,0 +1,213 @@
+"""A series laid out as single events, and recognised again after it was moved.
+
+The plan knows no series: it sees occurrences, each under its instance id. What a master
+and its exceptions mean for them is worked out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from .recurrence import Occurrence, expand, instance_id
+from .values import Fields, RemoteEvent, When, Window, from_moment, moment
+
+#: versions of occurrences that merely follow their master; never sent as If-Match
+DERIVED = "master:"
+
+
+def occurrences(
+    master: RemoteEvent,
+    exceptions: Mapping[str, RemoteEvent],
+    window: Window,
+) -> Iterator[RemoteEvent]:
+    """The occurrences that end in the window, as events of their own.
+
+    :param exceptions: by :func:`.values.moment` of their original start; a cancelled one
+        is yielded as cancelled
+    :raises RuleUnreadable: the rule cannot be expanded
+    """
+    for occurrence in _starts(master, window):
+        key = moment(occurrence.start)
+        exception = exceptions.get(key)
+        if exception is None:
+            yield _follow(master, occurrence.start)
+        elif not exception.cancelled:
+            yield _complete(exception, master)
+        else:
+            yield replace(exception, remote_id=instance_of(master, occurrence.start))
+    # exceptions may have been moved into the window from outside of it
+    for exception in exceptions.values():
+        if _moved_in(exception, master, window):
+            yield _complete(exception, master)
+
+
+def original(master: RemoteEvent) -> RemoteEvent:
+    """The original appointment of a series, as a single event."""
+    return replace(master, recurrence=())
+
+
+def instance_of(master: RemoteEvent, start: datetime | date) -> str:
+    """The id of the occurrence of ``master`` whose original start this is."""
+    return instance_id(master.remote_id, start)
+
+
+def moved(
+    before: RemoteEvent, after: RemoteEvent, keys: Iterable[str]
+) -> dict[str, str]:
+    """Where occurrences of a moved series went: {old original start: new one}.
+
+    When the master's start moves, so do all ids. An occurrence is recognised by keeping
+    its distance on the clock of the series' zone. Occurrences that cannot be recognised
+    are left out.
+    """
+    old, new = before.fields.when, after.fields.when
+    if old.allday != new.allday or old.start == new.start:
+        return {}
+    shift = _clock(new.start, new.tz) - _clock(old.start, old.tz)
+    return {
+        key: moment(_unclock(_clock(from_moment(key), old.tz) + shift, new))
+        for key in keys
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a series made in Odoo is written: its rule, and which event is which."""
+
+    #: RRULE and EXDATE lines
+    recurrence: tuple[str, ...]
+    #: {event key: original start} of the events that have a place in the rule
+    places: Mapping[object, datetime | date]
+    #: keys of the events that have none: to be written as single events
+    strays: tuple[object, ...]
+
+
+def lay_out(
+    rule: str,
+    first: When,
+    events: Sequence[tuple[object, When]],
+) -> Layout:
+    """Fit the events of a recurrence made in Odoo to its rule.
+
+    An event that stands where the rule says has that place; the others take the places
+    that are left, in order, and places without an event become EXDATEs.
+
+    :param rule: RRULE line
+    :param first: when the rule's first appointment takes place
+    :param events: (key, when) of the events that exist
+    :raises RuleUnreadable: the rule cannot be expanded
+    """
+    starts = [when.start for _key, when in events]
+    last = max(starts, default=first.start)
+    until = _aware(last, first.tz) + timedelta(days=1, seconds=1)
+    # a rule without end has more places than Odoo made events: those are left alone
+    slots = [
+        occurrence.start
+        for occurrence in expand([rule], first.start, tz=first.tz or "UTC", until=until)
+        if occurrence.start <= last
+    ]
+    taken = {moment(slot): slot for slot in slots}
+    places, others = {}, []
+    for key, when in sorted(events, key=lambda pair: pair[1].start):
+        slot = taken.pop(moment(when.start), None)
+        if slot is None:
+            others.append(key)
+        else:
+            places[key] = slot
+    free = sorted(taken.values())
+    places.update(zip(others, free))
+    strays = tuple(others[len(free) :])
+    lines = [rule if rule.upper().startswith("RRULE:") else f"RRULE:{rule}"]
+    lines += [_exdate(slot) for slot in free[len(others) :]]
+    return Layout(tuple(lines), places, strays)
+
+
+def _exdate(slot: datetime | date) -> str:
+    if isinstance(slot, datetime):
+        return "EXDATE:" + moment(slot).replace("-", "").replace(":", "")
+    return "EXDATE;VALUE=DATE:" + slot.strftime("%Y%m%d")
+
+
+def _starts(master: RemoteEvent, window: Window) -> Iterator[Occurrence]:
+    when = master.fields.when
+    length = when.stop - when.start
+    since = window.start - length - timedelta(days=1)
+    for occurrence in expand(
+        list(master.recurrence),
+        when.start,
+        tz=when.tz or "UTC",
+        until=window.horizon,
+        since=since,
+    ):
+        if _aware(occurrence.start, when.tz) + length > window.start:
+            yield occurrence
+
+
+def _follow(master: RemoteEvent, start: datetime | date) -> RemoteEvent:
+    when = master.fields.when
+    stop = start + (when.stop - when.start)
+    if isinstance(start, datetime):
+        # the length is real time, the start wall-clock time
+        zone = ZoneInfo("UTC")
+        stop = start.astimezone(zone) + (when.stop - when.start)
+    return replace(
+        master,
+        remote_id=instance_of(master, start),
+        etag=f"{DERIVED}{master.etag}",
+        fields=replace(master.fields, when=When(start, stop, when.tz)),
+        recurrence=(),
+        master_id=master.remote_id,
+        original_start=start,
+        url="",
+    )
+
+
+def _complete(exception: RemoteEvent, master: RemoteEvent) -> RemoteEvent:
+    """Exceptions carry all their fields; only ids and people may be left to the master."""
+    return replace(
+        exception,
+        ical_uid=exception.ical_uid or master.ical_uid,
+        organizer=exception.organizer or master.organizer,
+    )
+
+
+def _moved_in(exception: RemoteEvent, master: RemoteEvent, window: Window) -> bool:
+    if exception.cancelled or exception.fields is None:
+        return False
+    original_start = exception.original_start
+    tz = master.fields.when.tz
+    length = master.fields.when.stop - master.fields.when.start
+    planned = _aware(original_start, tz)
+    inside = planned + length > window.start and planned < window.horizon
+    if inside:
+        return False
+    stop = _aware(exception.fields.when.stop, tz)
+    return stop > window.start and _aware(exception.fields.when.start, tz) < (
+        window.horizon
+    )
+
+
+def _aware(value: datetime | date, tz: str) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    return datetime(value.year, value.month, value.day, tzinfo=ZoneInfo(tz or "UTC"))
+
+
+def _clock(value: datetime | date, tz: str) -> datetime:
+    """The naive time on the wall of the zone."""
+    return _aware(value, tz).astimezone(ZoneInfo(tz or "UTC")).replace(tzinfo=None)
+
+
+def _unclock(value: datetime, when: When) -> datetime | date:
+    if when.allday:
+        return value.date()
+    return value.replace(tzinfo=ZoneInfo(when.tz or "UTC"))
+
+
+def fields_at(master: Fields, start: datetime | date) -> Fields:
+    """The fields of the occurrence that follows its master at ``start``."""
+    when = master.when
+    return replace(master, when=When(start, start + (when.stop - when.start), when.tz))

@@ -1,0 +1,264 @@
+"""The five minutes: which accounts are due, who takes them, and what becomes of errors."""
+
+import time
+import uuid
+from datetime import timedelta
+
+from odoo import api, fields, models
+
+from ..calsync.driver import drive
+from ..calsync.errors import (
+    AuthExpired,
+    KeyUnavailable,
+    Misconfigured,
+    ScopeMissing,
+    SyncError,
+)
+from .calendar_sync_run import INTERVAL
+
+#: seconds after which a cron call starts no further request; the rest goes on next time
+TIME_LIMIT = 50
+#: days for which the journal is kept
+KEEP_DAYS = 30
+
+
+class CalendarSyncAccount(models.Model):
+    _inherit = "calendar.sync.account"
+
+    # ------------------------------------------------------------
+    # The cron
+    # ------------------------------------------------------------
+
+    @api.model
+    def _cron_sync(self):
+        """Synchronise every account that is due or has something pending.
+
+        Any number of workers may do this at once: each claims an account by a row lock
+        that the others skip. Network waits of different accounts overlap.
+        """
+        cron = self.env["ir.cron"]
+        started, done = time.monotonic(), 0
+
+        def runs():
+            nonlocal done
+            seen = []
+            while run := self._claim(seen):
+                seen.append(run.account_id.id)
+                done += 1
+                yield run._steps()
+
+        def proceed():
+            return time.monotonic() - started < TIME_LIMIT
+
+        complete = drive(runs(), proceed=proceed, on_step=self._on_step)
+        # tells the scheduler whether to call again at once
+        cron._commit_progress(done, remaining=0 if complete else 1)
+
+    @api.model
+    def _on_step(self, moment):
+        """Called ``before`` a request is sent and ``after`` its answer came: the points
+        at which a run can be killed. Tests count and kill here."""
+
+    @api.model
+    def _claim(self, but=()):
+        """Take the next due account and open a run for it; None when there is none.
+
+        The claim ends with the run. If the process is killed, the account is due again
+        after the usual interval, and a later claim makes a forgotten run stop.
+        """
+        claim = uuid.uuid4().hex
+        self.env.cr.execute(
+            """
+            UPDATE calendar_sync_account SET claim = %(claim)s, next_sync = %(next)s
+             WHERE id = (
+                   SELECT a.id FROM calendar_sync_account a
+                    WHERE a.state = 'active' AND a.mode = 'two_way'
+                      AND a.id != ALL(%(but)s)
+                      AND (a.next_sync <= %(now)s OR a.claim IS NULL AND (
+                           a.failures = 0 AND (
+                           EXISTS (SELECT 1 FROM calendar_sync_link l
+                                     JOIN calendar_sync_calendar c
+                                       ON c.id = l.calendar_id
+                                    WHERE l.account_id = a.id AND l.state = 'pending'
+                                      AND c.held_push IS NULL AND c.error IS NULL)
+                        OR EXISTS (SELECT 1 FROM calendar_sync_series s
+                                    WHERE s.account_id = a.id AND s.origin = 'odoo'
+                                      AND s.state = 'pending'))))
+                 ORDER BY a.next_sync NULLS FIRST
+                    LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+            RETURNING id
+            """,
+            {
+                "claim": claim,
+                "now": fields.Datetime.now(),
+                "next": fields.Datetime.now() + INTERVAL,
+                "but": list(but),
+            },
+        )
+        row = self.env.cr.fetchone()
+        run = None
+        if row:
+            self.invalidate_model(["claim", "next_sync"])
+            run = self.env["calendar.sync.run"].create(
+                {"account_id": row[0], "claim": claim}
+            )
+        # no lock may be held while the network is waited for
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        return run
+
+    @api.model
+    def _trigger_sync(self):
+        """Have the cron run as soon as this transaction is committed, once."""
+        done = self.env.cr.precommit.data
+        if not done.get("calendar_sync_triggered"):
+            done["calendar_sync_triggered"] = True
+            self.env.ref("calendar_cronofy_sync.ir_cron_sync").sudo()._trigger()
+
+    @api.model
+    def _cron_housekeeping(self):
+        """Once a day: prune the journal, forget what nothing points to any more."""
+        before = fields.Datetime.now() - timedelta(days=self._keep_days())
+        Run = self.env["calendar.sync.run"]
+        Run.search([("started", "<", before)]).unlink()
+        yesterday = fields.Datetime.now() - timedelta(days=1)
+        Run.search(
+            [
+                ("started", "<", yesterday),
+                ("state", "in", ("done", "running")),
+                ("line_ids", "=", False),
+            ]
+        ).unlink()
+        self.env["calendar.sync.series"]._forget_ended()
+
+    @api.model
+    def _keep_days(self):
+        get = self.env["ir.config_parameter"].sudo().get_param
+        return int(get("calendar_cronofy_sync.journal_days", KEEP_DAYS))
+
+    # ------------------------------------------------------------
+    # What belongs to a run
+    # ------------------------------------------------------------
+
+    @api.model
+    def _exporting(self):
+        """The accounts to whose target meetings of Odoo are written."""
+        return self.sudo().search(
+            [
+                ("state", "=", "active"),
+                ("mode", "=", "two_way"),
+                ("target_calendar_id", "!=", False),
+            ]
+        )
+
+    def _pulled_calendars(self):
+        """The calendars to ask for changes: sources, the target, and those to which
+        events are still bound."""
+        self.ensure_one()
+        bound = self.env["calendar.sync.link"]._read_group(
+            [("account_id", "=", self.id), ("event_id", "!=", False)], ["calendar_id"]
+        )
+        calendars = self.calendar_ids.filtered("is_source") | self.target_calendar_id
+        for (calendar,) in bound:
+            calendars |= calendar
+        return calendars.filtered(lambda c: c.access_role != "freeBusyReader")
+
+    # ------------------------------------------------------------
+    # Errors and questions
+    # ------------------------------------------------------------
+
+    def _report(self, error, *, patient):
+        """Tell the owner about an error that concerns the whole account, once, with the
+        way out. Passing errors are kept quiet for a while."""
+        provider = self._provider_label()
+        for kind, state, text in self._reports(provider):
+            if isinstance(error, kind):
+                self._needs_attention(text, state=state)
+                return
+        if patient:
+            return
+        if isinstance(error, SyncError):
+            text = self.env._(
+                "%(provider)s could not be reached several times: %(error)s "
+                "Everything is kept; the synchronisation goes on by itself.",
+                provider=provider,
+                error=error,
+            )
+        else:
+            text = self.env._(
+                "The synchronisation fails for an error of the program. Your "
+                "administrator finds it in the log."
+            )
+        self._needs_attention(text)
+
+    def _reports(self, provider):
+        _ = self.env._
+        return [
+            (
+                AuthExpired,
+                "reconnect",
+                _(
+                    "%(provider)s does not accept the connection any more. Everything "
+                    "is kept: please connect again.",
+                    provider=provider,
+                ),
+            ),
+            (
+                ScopeMissing,
+                "reconnect",
+                _(
+                    "A permission is missing at %(provider)s. Please connect again and "
+                    "leave all boxes ticked.",
+                    provider=provider,
+                ),
+            ),
+            (
+                KeyUnavailable,
+                "reconnect",
+                _(
+                    "The stored permission cannot be decrypted. Please connect again; "
+                    "your administrator should look at the option calendar_sync_key."
+                ),
+            ),
+            (
+                Misconfigured,
+                None,
+                _(
+                    "%(provider)s refuses this Odoo: the client id or secret is wrong. "
+                    "Your administrator can mend it in the settings.",
+                    provider=provider,
+                ),
+            ),
+        ]
+
+    def _review(self):
+        """After a successful run: what is left for the owner to know or to decide?"""
+        self.ensure_one()
+        _ = self.env._
+        texts = []
+        for calendar in self.with_context(active_test=False).calendar_ids:
+            if question := calendar._question():
+                texts.append(question)
+            if calendar.error and (calendar.is_source or calendar == self.target_calendar_id):
+                texts.append(f"{calendar.name}: {calendar.error}")
+        series = self.env["calendar.sync.series"].search(
+            [("account_id", "=", self.id), ("state", "=", "failed")]
+        )
+        texts += [
+            _(
+                "The series “%(name)s” cannot be read: %(error)s",
+                name=one._name_for_owner(),
+                error=one.error,
+            )
+            for one in series
+        ]
+        failed = self.env["calendar.sync.link"].search_count(
+            [("account_id", "=", self.id), ("state", "=", "failed")]
+        )
+        if failed:
+            texts.append(
+                _("%(count)s events could not be synchronised.", count=failed)
+            )
+        if texts:
+            self._needs_attention("\n".join(texts))
+        else:
+            self._clear_attention()

@@ -1,0 +1,162 @@
+"""Asking twice before destroying: masses of deletions, or of events to write anew.
+
+Nothing of a mass change is carried out before the owner has decided; everything else of
+the calendar goes on.
+"""
+
+from odoo import fields, models
+
+from ..calsync.values import RemoteEvent
+
+
+class CalendarSyncCalendar(models.Model):
+    _inherit = "calendar.sync.calendar"
+
+    # the calendar has been listed completely at least once
+    listed = fields.Boolean(readonly=True)
+    # {"ids": remote ids that were deleted remotely, "count": …, "linked": …}
+    held = fields.Json(groups=fields.NO_ACCESS)
+    held_pull = fields.Integer(
+        "Deletions held back", compute="_compute_held_pull", compute_sudo=True
+    )
+    held_push = fields.Selection(
+        [("delete", "Deletions"), ("anew", "Events to write anew")], readonly=True
+    )
+    held_push_text = fields.Char(readonly=True)
+    # the owner said yes: the next run does not ask again
+    release = fields.Boolean(groups=fields.NO_ACCESS)
+
+    def _compute_held_pull(self):
+        for calendar in self:
+            calendar.held_pull = (calendar.held or {}).get("count", 0)
+
+    def _hold_deletions(self, actions, count, linked):
+        self.ensure_one()
+        earlier = (self.held or {}).get("ids", [])
+        ids = sorted({*earlier, *(action.remote_id for action in actions)})
+        self.held = {"ids": ids, "count": count, "linked": linked}
+
+    def _hold_pushes(self, kind, count, linked):
+        self.ensure_one()
+        self.held_push = kind
+        self.held_push_text = f"{count}/{linked}"
+
+    def _question(self):
+        """What the owner is asked about this calendar, in words; "" when nothing."""
+        self.ensure_one()
+        _ = self.env._
+        if self.held:
+            return _(
+                "%(count)s of %(linked)s events of “%(calendar)s” were deleted at the "
+                "provider. Nothing has been deleted in Odoo yet: apply, or restore them "
+                "from Odoo?",
+                count=self.held["count"],
+                linked=self.held["linked"],
+                calendar=self.name,
+            )
+        if self.held_push:
+            count, linked = self.held_push_text.split("/")
+            if self.held_push == "delete":
+                text = _(
+                    "%(count)s of %(linked)s events of “%(calendar)s” were deleted in "
+                    "Odoo. Nothing has been deleted at the provider yet: apply, or "
+                    "restore them in Odoo?",
+                    count=count,
+                    linked=linked,
+                    calendar=self.name,
+                )
+            else:
+                text = _(
+                    "%(count)s of %(linked)s events of “%(calendar)s” would be written "
+                    "anew to the provider. Nothing has been written yet: apply, or "
+                    "take them out of Odoo?",
+                    count=count,
+                    linked=linked,
+                    calendar=self.name,
+                )
+            return text
+        return ""
+
+    # ------------------------------------------------------------
+    # The two buttons
+    # ------------------------------------------------------------
+
+    def action_apply_held(self):
+        """Carry out what was held back."""
+        self.check_access("write")
+        for calendar in self.sudo():
+            if calendar.held:
+                links = self.env["calendar.sync.link"].sudo()
+                links = links.search(
+                    [
+                        ("calendar_id", "=", calendar.id),
+                        ("remote_id", "in", calendar.held["ids"]),
+                    ]
+                )
+                calendar._delete_held(links)
+                calendar.held = False
+            if calendar.held_push:
+                calendar.write({"held_push": False, "release": True})
+        self._decided()
+
+    def action_restore_held(self):
+        """Bring back what was deleted, from the side that still has it."""
+        self.check_access("write")
+        Link = self.env["calendar.sync.link"].sudo().with_context(active_test=False)
+        for calendar in self.sudo():
+            if calendar.held:
+                links = Link.search(
+                    [
+                        ("calendar_id", "=", calendar.id),
+                        ("remote_id", "in", calendar.held["ids"]),
+                    ]
+                )
+                calendar._restore_remotely(links)
+                calendar.write({"held": False, "release": True})
+            if calendar.held_push:
+                calendar._restore_in_odoo(
+                    Link.search(
+                        [
+                            ("calendar_id", "=", calendar.id),
+                            ("state", "=", "pending"),
+                        ]
+                    )
+                )
+                calendar.held_push = False
+        self._decided()
+
+    def _delete_held(self, links):
+        """The deletions of a listing that were kept, as if they came only now."""
+        run = self.env["calendar.sync.run"].sudo().create(
+            {"account_id": self.account_id.id, "state": "done"}
+        )
+        run._take(
+            self,
+            [RemoteEvent(remote_id=link.remote_id, status="cancelled") for link in links],
+        )
+        run.finished = fields.Datetime.now()
+
+    def _restore_remotely(self, links):
+        for link in links:
+            link._renew()
+
+    def _restore_in_odoo(self, links):
+        """Events of Odoo that were deleted come back from what was agreed last."""
+        for link in links:
+            if link.event_id.active:
+                if self.held_push == "anew":
+                    link.event_id.with_context(calendar_sync_applying=True).active = False
+                    link.unlink()
+            elif link.event_id:
+                link.event_id.with_context(calendar_sync_applying=True).active = True
+                link.write({"state": "synced", "error": False})
+            elif link.base and link.etag:
+                # the row is gone: forget the base, and it is fetched and made again
+                link.write({"base": False, "etag": False})
+
+    def _decided(self):
+        accounts = self.sudo().account_id
+        accounts.write({"next_sync": fields.Datetime.now()})
+        for account in accounts:
+            account._review()
+        accounts._trigger_sync()

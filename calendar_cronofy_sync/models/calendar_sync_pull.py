@@ -1,0 +1,540 @@
+"""From the provider into Odoo: listings, series laid out, deletions with a second look."""
+
+import logging
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from odoo import fields, models
+
+from ..calsync import series as serieses
+from ..calsync.errors import (
+    AuthExpired,
+    Forbidden,
+    Gone,
+    Misconfigured,
+    NotFound,
+    RateLimited,
+    RuleUnreadable,
+    ScopeMissing,
+    SyncError,
+    TokenInvalid,
+    Unavailable,
+)
+from ..calsync.plan import Action, Pending, Policy, plan, same_meeting, trips
+from ..calsync.values import RemoteEvent, moment
+from .calendar_sync_run import CONCURRENCY, Superseded, Work
+
+_logger = logging.getLogger(__name__)
+
+#: these concern the account as a whole, not one calendar
+ACCOUNT_ERRORS = (
+    AuthExpired,
+    Misconfigured,
+    RateLimited,
+    ScopeMissing,
+    Superseded,
+    Unavailable,
+    *CONCURRENCY,
+)
+
+
+@dataclass
+class Listing:
+    """What is remembered between the pages of one listing."""
+
+    #: everything is listed, not only what changed
+    full: bool
+    #: the calendar has never been listed before
+    first: bool = False
+    token: str = ""
+    #: ids of the items that were listed, and of the occurrences of series
+    seen: set[str] = field(default_factory=set)
+    #: masters of which exceptions came and no master
+    orphans: set[str] = field(default_factory=set)
+    #: deletions wait for the end: a few are carried out, masses are asked about
+    deletions: list[Action] = field(default_factory=list)
+
+
+class CalendarSyncRun(models.Model):
+    _inherit = "calendar.sync.run"
+
+    def _pull(self, provider):
+        for calendar in self.account_id._pulled_calendars():
+            try:
+                yield from self._pull_calendar(provider, calendar)
+            except ACCOUNT_ERRORS:
+                raise
+            except Exception as error:  # one calendar must not stop the others
+                if not isinstance(error, SyncError):
+                    _logger.exception("run %s: calendar %s", self.id, calendar.id)
+                self._transact(self._note_calendar, calendar, error)
+
+    def _note_calendar(self, calendar, error):
+        work = Work(calendar, None)
+        text = self._error_text(error)
+        if isinstance(error, NotFound | Forbidden):
+            text = self.env._("This calendar is not accessible any more: %s", text)
+        if calendar.error != text:
+            self._note(work, "failed", message=text)
+        calendar.error = text
+        self._write_journal(work)
+
+    def _pull_calendar(self, provider, calendar):
+        self._transact(self._roll, calendar)
+        token = calendar.sync_token or ""
+        try:
+            yield from self._list(provider, calendar, token)
+        except TokenInvalid:
+            if not token:
+                raise
+            yield from self._list(provider, calendar, "")
+
+    def _list(self, provider, calendar, token):
+        listing = Listing(full=not token, first=not calendar.listed)
+        window = self.account_id._window()
+        if listing.full and self.account_id.recurrence_policy == "original":
+            self._transact(self._drop_series, calendar)
+        pages = provider.changes(calendar.remote_id, token, window)
+        while not listing.token:
+            page = yield partial(next, pages, None)
+            if page is None:
+                raise Unavailable("The listing ended without a token")
+            listing.token = page.token
+            self._transact(self._take_page, calendar, listing, page)
+        if questions := self._questions(calendar, listing):
+            answers = yield partial(provider.get, calendar.remote_id, questions)
+            self._transact(self._take_answers, calendar, listing, answers)
+
+    # ------------------------------------------------------------
+    # One page
+    # ------------------------------------------------------------
+
+    def _take_page(self, calendar, listing, page):
+        listing.seen.update(item.remote_id for item in page.events)
+        self._take(calendar, page.events, listing)
+        if listing.token and not self._questions(calendar, listing):
+            self._close_listing(calendar, listing)
+
+    def _take_answers(self, calendar, listing, answers):
+        """Items that were missing from a listing, asked for one by one: only what the
+        provider confirms to be gone is gone."""
+        items = []
+        for remote_id, answer in answers.items():
+            if isinstance(answer, RemoteEvent):
+                items.append(answer)
+            elif isinstance(answer, Gone):
+                items.append(RemoteEvent(remote_id=remote_id, status="cancelled"))
+        self._take(calendar, items, listing)
+        self._close_listing(calendar, listing)
+
+    def _take(self, calendar, items, listing=None):
+        """Plan for some remote items and carry it out; deletions are left to the end of
+        the listing where there is one."""
+        work = self._work(calendar)
+        flat = self._unfold(work, items, listing)
+        actions = self._decide(work, flat, first=bool(listing and listing.first))
+        work.outgoing = {
+            action.remote_id: action.write.changed
+            for action in actions
+            if action.kind == "push" and action.reason != "anew"
+        }
+        now = [action for action in actions if not self._is_deletion(action)]
+        later = [action for action in actions if self._is_deletion(action)]
+        if listing is None:
+            now, later = actions, []
+        else:
+            listing.seen.update(event.remote_id for event in flat)
+            listing.deletions += later
+        self._apply(work, now)
+        self._write_journal(work)
+
+    def _is_deletion(self, action):
+        return action.kind in ("archive", "decline") and action.remote.cancelled
+
+    def _work(self, calendar):
+        account, user = self.account_id, self.account_id.user_id
+        privacy = calendar.default_privacy
+        if privacy == "odoo":
+            privacy = user.calendar_default_privacy or "public"
+        return Work(
+            calendar,
+            Policy(
+                window=account._window(),
+                source=calendar.is_source,
+                writable=calendar.access_role in ("owner", "writer"),
+                private=account.sync_private,
+                default_privacy=privacy,
+            ),
+        )
+
+    def _decide(self, work, flat, *, first=False):
+        calendar = work.calendar
+        rows = self._links(calendar, [event.remote_id for event in flat])
+        links = {row.remote_id: row._value() for row in rows}
+        pending = self._pending(rows.filtered(lambda row: row.state == "pending"))
+        new = [e for e in flat if e.remote_id not in links and e.fields]
+        work.policy = replace(
+            work.policy,
+            matches=self._matches(work, new, first=first) if new else {},
+            protected=self._protected(rows),
+        )
+        return plan(links, flat, pending, work.policy)
+
+    def _links(self, calendar, remote_ids):
+        Link = self.env["calendar.sync.link"]
+        if not remote_ids:
+            return Link
+        return Link.search(
+            [("calendar_id", "=", calendar.id), ("remote_id", "in", remote_ids)]
+        ).with_context(active_test=False)
+
+    def _pending(self, rows):
+        """What became of these links' events in Odoo: {remote id: Pending}."""
+        return {
+            row.remote_id: Pending(fields=self._local(row), carried=self._carried(row))
+            for row in rows
+            # without an event and a base there is nothing of ours: to be fetched again
+            if row.event_id or row.base
+        }
+
+    def _local(self, row):
+        event, user = row.event_id, self.account_id.user_id
+        if not event.active:
+            return None
+        if row.origin == "odoo" and not event._sync_belongs(
+            user, private=self.account_id.sync_private
+        ):
+            return None
+        return event._sync_fields(row._zone())
+
+    def _carried(self, row):
+        """Does another copy of the event take Odoo's changes to the provider?"""
+        return any(
+            (other.base or {}).get("writable") and other.account_id.state == "active"
+            for other in row.event_id.sync_link_ids - row
+        )
+
+    def _protected(self, rows):
+        """The remote ids whose Odoo event the user may not edit."""
+        user = self.account_id.user_id
+        return frozenset(
+            row.remote_id
+            for row in rows
+            if row.event_id.active
+            and row.event_id.user_id
+            and row.event_id.user_id != user
+            and user.partner_id not in row.event_id.partner_ids
+        )
+
+    # ------------------------------------------------------------
+    # The same meeting in several calendars
+    # ------------------------------------------------------------
+
+    def _matches(self, work, new, *, first):
+        """{remote id: Odoo event} of events that are in Odoo already."""
+        result = self._own_doubles(work, new) if first else {}
+        by_uid = {e.ical_uid: [] for e in new if e.ical_uid}
+        for event in new:
+            if event.ical_uid:
+                by_uid[event.ical_uid].append(event)
+        if not by_uid:
+            return result
+        others = self.env["calendar.sync.link"].search(
+            [
+                ("ical_uid", "in", list(by_uid)),
+                ("account_id", "!=", self.account_id.id),
+                ("user_id", "!=", self.user_id.id),
+                ("event_id.active", "=", True),
+            ]
+        )
+        for link in others:
+            named = frozenset((link.base or {}).get("people", {}))
+            for event in by_uid[link.ical_uid]:
+                if (link.original_start or "") != self._moment(event.original_start):
+                    continue
+                if link.event_id.sync_link_ids.account_id & self.account_id:
+                    continue
+                mine, theirs = self.account_id.email, link.account_id.email
+                if same_meeting(event.emails, mine or "", named, theirs or ""):
+                    result[event.remote_id] = link.event_id.id
+        return result
+
+    def _own_doubles(self, work, new):
+        """At the first listing: meetings that the user has entered on both sides, with
+        the same title and times. They are bound, not copied."""
+        user = self.account_id.user_id
+        values = {
+            e.remote_id: self.env["calendar.event"]._sync_time_values(e.fields.when)
+            for e in new
+        }
+        mine = self.env["calendar.event"].search(
+            [
+                ("name", "in", list({e.fields.name for e in new})),
+                ("start", "in", list({v["start"] for v in values.values()})),
+                "|",
+                ("user_id", "=", user.id),
+                ("partner_ids", "in", user.partner_id.ids),
+            ]
+        )
+        # an event that is bound to a copy of this account already is not a double
+        free = {}
+        for event in mine:
+            links = event.sync_link_ids.filtered(
+                lambda link: link.account_id == self.account_id
+            )
+            if not any(link.base for link in links) and not event.recurrence_id:
+                free.setdefault(
+                    (event.name, event.start, event.stop, event.allday), event
+                )
+        result = {}
+        for event in new:
+            time = values[event.remote_id]
+            key = (event.fields.name, time["start"], time["stop"], time["allday"])
+            if double := free.pop(key, None):
+                result[event.remote_id] = double.id
+        return result
+
+    # ------------------------------------------------------------
+    # Series
+    # ------------------------------------------------------------
+
+    def _unfold(self, work, items, listing=None):
+        """The items with series laid out as occurrences, as the policy wants them."""
+        if self.account_id.recurrence_policy == "original":
+            return [
+                serieses.original(item) for item in items if not item.master_id
+            ]
+        known = self._known_series(work, items)
+        flat, touched = [], {}
+        exceptions = defaultdict(list)
+        for item in items:
+            if item.master_id and item.original_start is not None:
+                exceptions[item.master_id].append(item)
+            elif item.recurrence and not item.cancelled:
+                if item.problem or (item.remote_id not in known and not self._read(work)):
+                    flat.append(item)
+                    continue
+                series = self._series_of(work.calendar, item.remote_id, known)
+                touched[series] = series._remote_master()
+                series.master = item.to_json()
+            elif item.remote_id in known:
+                touched[known[item.remote_id]] = None
+                flat += self._ended_series(known[item.remote_id], item)
+            else:
+                flat.append(item)
+        for master_id, group in exceptions.items():
+            if master_id not in known and not self._read(work):
+                continue
+            series = self._series_of(work.calendar, master_id, known)
+            touched.setdefault(series, series._remote_master())
+            kept = dict(series.exceptions or {})
+            kept.update({moment(e.original_start): e.to_json() for e in group})
+            series.exceptions = kept
+            if not series.master and listing is not None:
+                listing.orphans.add(master_id)
+        for series, before in touched.items():
+            flat += self._lay_out(work, series, before)
+            if listing is not None and series.master:
+                listing.orphans.discard(series.remote_id)
+        return flat
+
+    def _read(self, work):
+        return work.calendar.is_source
+
+    def _known_series(self, work, items):
+        ids = {item.remote_id for item in items} | {item.master_id for item in items}
+        found = self.env["calendar.sync.series"].search(
+            [("calendar_id", "=", work.calendar.id), ("remote_id", "in", list(ids))]
+        )
+        return {series.remote_id: series for series in found}
+
+    def _series_of(self, calendar, master_id, known=None):
+        Series = self.env["calendar.sync.series"]
+        series = known.get(master_id) if known is not None else None
+        series = series or Series.search(
+            [("calendar_id", "=", calendar.id), ("remote_id", "=", master_id)]
+        )
+        if not series:
+            series = Series.create(
+                {"calendar_id": calendar.id, "remote_id": master_id}
+            )
+        if known is not None:
+            known[master_id] = series
+        return series
+
+    def _ended_series(self, series, item):
+        """The series was deleted, or is no series any more: so are its occurrences."""
+        series.write({"master": item.to_json(), "exceptions": {}})
+        cancelled = [
+            RemoteEvent(
+                remote_id=link.remote_id,
+                status="cancelled",
+                organizer=item.organizer,
+                attendees=item.attendees,
+            )
+            for link in series.link_ids
+        ]
+        return cancelled if item.cancelled else [*cancelled, item]
+
+    def _lay_out(self, work, series, before):
+        """The occurrences of a series that changed, and what it left behind."""
+        master = series._remote_master()
+        if master is None or master.cancelled or not master.recurrence:
+            return []
+        try:
+            result = list(
+                serieses.occurrences(
+                    master, series._remote_exceptions(), work.policy.window
+                )
+            )
+        except RuleUnreadable as error:
+            series.write({"state": "failed", "error": str(error)})
+            self._note(
+                work, "failed", remote_id=series.remote_id, message=str(error)
+            )
+            return []
+        series.horizon = work.policy.window.horizon.replace(tzinfo=None)
+        if series.state == "failed":
+            series.write({"state": "synced", "error": False})
+        if before is not None and before.recurrence:
+            self._follow_move(series, before, master, result)
+        if series.origin == "odoo" and before is not None:
+            series._changed_remotely(before, master)
+        return result + self._left_behind(series, result, work.policy.window)
+
+    def _follow_move(self, series, before, master, result):
+        """Let the links of occurrences that moved with their series keep their events."""
+        keys = {moment(e.original_start) for e in result}
+        links = {
+            link.original_start: link
+            for link in series.link_ids
+            if link.original_start not in keys
+        }
+        taken = set(series.link_ids.mapped("original_start"))
+        for old, new in serieses.moved(before, master, links).items():
+            if new in keys and new not in taken:
+                links[old].write(
+                    {
+                        "original_start": new,
+                        "remote_id": serieses.instance_of(
+                            master, serieses.from_moment(new)
+                        ),
+                    }
+                )
+
+    def _left_behind(self, series, result, window):
+        """Links to occurrences that the rule does not have any more."""
+        ids = {event.remote_id for event in result}
+        return [
+            RemoteEvent(remote_id=link.remote_id, status="cancelled")
+            for link in series.link_ids
+            if link.remote_id not in ids
+            and link.event_id.active
+            and link.event_id.stop > window.start.replace(tzinfo=None)
+        ]
+
+    def _roll(self, calendar):
+        """Lay out further occurrences as the horizon moves on, day by day."""
+        if self.account_id.recurrence_policy == "original":
+            return
+        work = self._work(calendar)
+        due = self.env["calendar.sync.series"].search(
+            [
+                ("calendar_id", "=", calendar.id),
+                ("state", "!=", "failed"),
+                ("horizon", "<", work.policy.window.horizon.replace(tzinfo=None)),
+                ("horizon", "<", fields.Datetime.add(
+                    work.policy.window.horizon.replace(tzinfo=None), days=-1)),
+            ],
+            limit=200,
+        )
+        for series in due:
+            flat = self._lay_out(work, series, None)
+            fresh = self._links(calendar, [event.remote_id for event in flat])
+            known = set(fresh.mapped("remote_id"))
+            flat = [event for event in flat if event.remote_id not in known]
+            self._apply(work, self._decide(work, flat))
+        self._write_journal(work)
+
+    def _drop_series(self, calendar):
+        """The user wants original appointments only: occurrences leave Odoo again."""
+        work = self._work(calendar)
+        series = self.env["calendar.sync.series"].search(
+            [("calendar_id", "=", calendar.id), ("origin", "=", "remote")]
+        )
+        self._apply(
+            work,
+            [
+                Action(
+                    kind="withdraw",
+                    remote_id=link.remote_id,
+                    link=link._value(),
+                    reason=self.env._("Only original appointments are wanted"),
+                )
+                for link in series.link_ids
+            ],
+        )
+        series.unlink()
+        self._write_journal(work)
+
+    def _moment(self, start):
+        return moment(start) if start is not None else ""
+
+    # ------------------------------------------------------------
+    # The end of a listing
+    # ------------------------------------------------------------
+
+    def _questions(self, calendar, listing):
+        """Ids to ask for one by one before the listing can be closed: masters of orphaned
+        exceptions, and in a full listing what should have been there and was not."""
+        questions = set(listing.orphans)
+        if listing.full and listing.token:
+            window = self.account_id._window()
+            links = self.env["calendar.sync.link"].search(
+                [
+                    ("calendar_id", "=", calendar.id),
+                    ("etag", "!=", False),
+                    ("event_id.active", "=", True),
+                    ("event_id.stop", ">", window.start.replace(tzinfo=None)),
+                    ("remote_id", "not in", list(listing.seen)),
+                ]
+            )
+            questions |= {
+                link.series_id.remote_id or link.remote_id for link in links
+            }
+        return sorted(questions - {""}) if listing.token else []
+
+    def _close_listing(self, calendar, listing):
+        work = self._work(calendar)
+        count, linked = self._units(calendar, listing.deletions)
+        if trips(count, linked) and not calendar.release:
+            calendar._hold_deletions(listing.deletions, count, linked)
+            self._note(
+                work,
+                "held",
+                message=self.env._(
+                    "%(count)s of %(linked)s events were deleted remotely",
+                    count=count,
+                    linked=linked,
+                ),
+            )
+        else:
+            self._apply(work, listing.deletions)
+            calendar.release = False
+        calendar.write({"sync_token": listing.token, "error": False, "listed": True})
+        self._write_journal(work)
+
+    def _units(self, calendar, actions):
+        """How many appointments are deleted, and of how many; a series counts once."""
+        Link = self.env["calendar.sync.link"]
+        links = Link.search(
+            [("calendar_id", "=", calendar.id), ("etag", "not in", (False, ""))]
+        )
+        named = Link.browse(action.link.key for action in actions if action.link)
+
+        def units(links):
+            singles = links.filtered(lambda link: not link.series_id)
+            return len(singles) + len(links.series_id)
+
+        return units(named), units(links)

@@ -1,0 +1,327 @@
+"""From Odoo to the provider: what is pending, fifty to a request, nobody notified."""
+
+from dataclasses import replace
+from functools import partial
+
+from odoo import models
+
+from ..calsync.errors import (
+    AuthExpired,
+    Conflict,
+    Duplicate,
+    Forbidden,
+    Gone,
+    Misconfigured,
+    NotFound,
+    RateLimited,
+    ScopeMissing,
+    SyncError,
+    Unavailable,
+)
+from ..calsync.plan import plan, trips
+from ..calsync.values import RemoteEvent, Write
+
+CHUNK = 50
+#: attempts for one event in one run; then it waits for the next
+ATTEMPTS = 4
+#: the answer to these is to look at what is there now, and to plan again
+LOOK_AGAIN = (Conflict, Duplicate, Forbidden)
+#: nothing more can be written in this run
+STOP = (AuthExpired, Misconfigured, NotFound, RateLimited, ScopeMissing, Unavailable)
+
+
+class CalendarSyncRun(models.Model):
+    _inherit = "calendar.sync.run"
+
+    def _push(self, provider):
+        self._transact(self._list_new)
+        yield from self._push_series(provider)
+        attempts = {}
+        while True:
+            calendar, writes, questions = self._transact(self._take_pending, attempts)
+            if not calendar:
+                return
+            if writes:
+                outcomes = yield partial(provider.push, calendar.remote_id, writes)
+                again = self._transact(self._take_outcomes, calendar, writes, outcomes)
+                questions += again
+                self._raise_first(outcomes)
+            if questions:
+                answers = yield partial(provider.get, calendar.remote_id, questions)
+                self._transact(self._take_present, calendar, answers)
+
+    def _raise_first(self, outcomes):
+        for outcome in outcomes:
+            if isinstance(outcome.error, STOP):
+                raise outcome.error
+
+    def _list_new(self):
+        self.env["calendar.event"]._sync_enlist(self.account_id)
+
+    # ------------------------------------------------------------
+    # What to write
+    # ------------------------------------------------------------
+
+    def _take_pending(self, attempts):
+        """The next writes: ``(calendar, writes, ids to fetch)``, no calendar at the end.
+
+        What needs no request (agreed meanwhile, never written, read-only) is settled
+        here. Ids and what is sent are stored before the caller sends them.
+        """
+        while True:
+            rows = self._next_pending(attempts)
+            if not rows:
+                return None, [], []
+            calendar = rows.calendar_id
+            for row in rows:
+                attempts[row.id] = attempts.get(row.id, 0) + 1
+            lost = rows.filtered(lambda row: not row.event_id and not row.base)
+            writes = self._plan_writes(calendar, rows - lost)
+            if writes or lost:
+                return calendar, writes, lost.mapped("remote_id")
+
+    def _next_pending(self, attempts):
+        Link = self.env["calendar.sync.link"].with_context(active_test=False)
+        tired = [key for key, count in attempts.items() if count >= ATTEMPTS]
+        domain = [
+            ("account_id", "=", self.account_id.id),
+            ("state", "=", "pending"),
+            ("calendar_id.held_push", "=", False),
+            ("calendar_id.error", "=", False),
+            ("id", "not in", tired),
+            "|",
+            ("series_id.origin", "!=", "odoo"),
+            ("event_id", "!=", False),
+        ]
+        first = Link.search(domain, limit=1, order="calendar_id, id")
+        if not first:
+            return first
+        calendar = first.calendar_id
+        if self._hold_push(calendar):
+            return self._next_pending(attempts)
+        domain.append(("calendar_id", "=", calendar.id))
+        return Link.search(domain, limit=CHUNK, order="id")
+
+    def _plan_writes(self, calendar, rows):
+        work = self._work(calendar)
+        marks = rows.event_id._sync_mark_text()
+        work.policy = replace(
+            work.policy,
+            marks={row.id: marks.get(row.event_id, "") for row in rows},
+        )
+        links = {row.remote_id: row._value() for row in rows}
+        actions = plan(links, (), self._pending(rows), work.policy)
+        pushes = [action for action in actions if action.kind == "push"]
+        self._apply(work, [action for action in actions if action.kind != "push"])
+        self._write_journal(work)
+        for action in pushes:
+            if action.write.verb == "insert":
+                # should the answer be lost, this tells what was sent
+                row = self._record(action)
+                row.base = {**(row.base or {}), "local": action.fields.to_json()}
+        return [self._sent(action.write) for action in pushes]
+
+    def _sent(self, write):
+        """A version that only follows from the series' master is none to insist on."""
+        return replace(write, etag="") if write.etag.startswith("master:") else write
+
+    def _hold_push(self, calendar):
+        """Ask before more than half of a calendar is deleted, or written anew."""
+        Link = self.env["calendar.sync.link"].with_context(active_test=False)
+        if calendar.release:
+            return False
+        pending = Link.search(
+            [("calendar_id", "=", calendar.id), ("state", "=", "pending")]
+        )
+        gone = pending.filtered(lambda row: row.base and self._local(row) is None)
+        anew = pending.filtered(lambda row: row.generation and not row.etag)
+        linked = Link.search_count([("calendar_id", "=", calendar.id)])
+        for rows, kind in ((gone, "delete"), (anew, "anew")):
+            count = len(rows.filtered(lambda row: not row.series_id)) + len(
+                rows.series_id
+            )
+            if trips(count, linked):
+                calendar._hold_pushes(kind, count, linked)
+                return True
+        return False
+
+    # ------------------------------------------------------------
+    # What became of it
+    # ------------------------------------------------------------
+
+    def _take_outcomes(self, calendar, writes, outcomes):
+        """Store what was written; answer with the ids that have to be looked at again."""
+        work = self._work(calendar)
+        Link = self.env["calendar.sync.link"].with_context(active_test=False)
+        again = []
+        for write, outcome in zip(writes, outcomes, strict=True):
+            row = Link.browse(write.key).exists()
+            error = outcome.error
+            if not row:
+                continue
+            if error is None:
+                self._take_written(work, row, write, outcome.event)
+            elif isinstance(error, Gone):
+                self._take_gone(work, row)
+            elif isinstance(error, LOOK_AGAIN):
+                if isinstance(error, Forbidden):
+                    row.base = {**(row.base or {}), "writable": False}
+                again.append(row.remote_id)
+            elif isinstance(error, STOP):
+                continue
+            else:
+                text = self._error_text(error)
+                row.write({"state": "failed", "error": text})
+                self._note(
+                    work,
+                    "failed",
+                    event=row.event_id,
+                    remote_id=row.remote_id,
+                    message=text,
+                )
+        self._write_journal(work)
+        return again
+
+    def _take_written(self, work, row, write, remote):
+        event = row.event_id
+        before = (row.base or {}).get("local") if write.verb != "insert" else None
+        self._note(
+            work,
+            f"pushed_{write.verb}",
+            event=event,
+            remote_id=row.remote_id,
+            before=before,
+        )
+        if write.verb == "delete":
+            row.unlink()
+            return
+        now = self._local(row)
+        row.write(
+            {
+                "etag": remote.etag,
+                "ical_uid": remote.ical_uid or row.ical_uid,
+                # somebody may have gone on typing while the request was on its way
+                "state": "synced" if now == write.fields else "pending",
+                "error": False,
+                "base": {
+                    "local": write.fields.to_json(),
+                    "remote": remote.fields.to_json(),
+                    "people": {p.email.lower(): p.response for p in self._named(remote)},
+                    "organized": remote.organized_by_self,
+                    "writable": remote.writable,
+                },
+            }
+        )
+        if row.series_id and row.original_start:
+            series = row.series_id
+            series.exceptions = {
+                **(series.exceptions or {}),
+                row.original_start: remote.to_json(),
+            }
+
+    def _take_gone(self, work, row):
+        cancelled = RemoteEvent(remote_id=row.remote_id, status="cancelled")
+        self._take(work.calendar, [cancelled])
+
+    def _take_present(self, calendar, answers):
+        """Plan again from what the provider has now."""
+        Link = self.env["calendar.sync.link"].with_context(active_test=False)
+        for remote_id, answer in answers.items():
+            row = Link.search(
+                [("calendar_id", "=", calendar.id), ("remote_id", "=", remote_id)]
+            )
+            fresh = not (row.base or {}).get("remote")
+            if isinstance(answer, RemoteEvent) and answer.cancelled and fresh:
+                # an id stays taken when its event is deleted
+                row._renew()
+            elif isinstance(answer, RemoteEvent):
+                writable = (row.base or {}).get("writable", True)
+                self._take(
+                    calendar, [replace(answer, writable=answer.writable and writable)]
+                )
+            elif isinstance(answer, Gone):
+                if row.base:
+                    self._take_gone(self._work(calendar), row)
+                else:
+                    row.unlink()
+            elif isinstance(answer, SyncError) and not isinstance(answer, STOP):
+                row.write({"state": "failed", "error": self._error_text(answer)})
+
+    # ------------------------------------------------------------
+    # Series made in Odoo
+    # ------------------------------------------------------------
+
+    def _push_series(self, provider):
+        tried = []
+        while True:
+            calendar, writes = self._transact(self._take_pending_series, tried)
+            if not calendar:
+                return
+            if not writes:
+                continue
+            outcomes = yield partial(provider.push, calendar.remote_id, writes)
+            again = self._transact(self._take_series_outcomes, writes, outcomes)
+            self._raise_first(outcomes)
+            if again:
+                answers = yield partial(provider.get, calendar.remote_id, again)
+                self._transact(self._take_series_present, calendar, answers)
+
+    def _take_pending_series(self, tried):
+        Series = self.env["calendar.sync.series"]
+        domain = [
+            ("account_id", "=", self.account_id.id),
+            ("state", "=", "pending"),
+            ("origin", "=", "odoo"),
+            ("calendar_id.held_push", "=", False),
+            ("calendar_id.error", "=", False),
+            ("id", "not in", [key for key in tried if tried.count(key) >= ATTEMPTS]),
+        ]
+        first = Series.search(domain, limit=1, order="calendar_id, id")
+        if not first:
+            return None, []
+        domain.append(("calendar_id", "=", first.calendar_id.id))
+        chosen = Series.search(domain, limit=CHUNK, order="id")
+        tried += chosen.ids
+        calendar = first.calendar_id
+        writes = [series._plan_write(self.account_id) for series in chosen]
+        return calendar, [write for write in writes if write is not None]
+
+    def _take_series_outcomes(self, writes, outcomes):
+        again = []
+        for write, outcome in zip(writes, outcomes, strict=True):
+            series = self.env["calendar.sync.series"].browse(write.key).exists()
+            error = outcome.error
+            if not series or isinstance(error, STOP):
+                continue
+            work = self._work(series.calendar_id)
+            if error is None:
+                self._note(work, f"pushed_{write.verb}", remote_id=series.remote_id)
+                series._take_written(write, outcome.event)
+            elif isinstance(error, Gone):
+                series._renew()
+            elif isinstance(error, LOOK_AGAIN):
+                again.append(series.remote_id)
+            else:
+                text = self._error_text(error)
+                series.write({"state": "failed", "error": text})
+                self._note(work, "failed", remote_id=series.remote_id, message=text)
+            self._write_journal(work)
+        return again
+
+    def _take_series_present(self, calendar, answers):
+        for remote_id, answer in answers.items():
+            series = self.env["calendar.sync.series"].search(
+                [("calendar_id", "=", calendar.id), ("remote_id", "=", remote_id)]
+            )
+            if isinstance(answer, RemoteEvent) and not answer.cancelled:
+                if series.master:
+                    self._take(calendar, [answer])
+                else:
+                    # our own insert, whose answer never came
+                    series._take_written(
+                        Write(verb="insert", remote_id=remote_id), answer
+                    )
+            elif isinstance(answer, RemoteEvent | Gone):
+                series._renew()
+            elif isinstance(answer, SyncError) and not isinstance(answer, STOP):
+                series.write({"state": "failed", "error": self._error_text(answer)})
