@@ -23,6 +23,13 @@
         "security/calendar_sync_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
+        "views/calendar_sync_account_views.xml",
+        "views/calendar_sync_connect_templates.xml",
+        "views/res_config_settings_views.xml",
+        "views/res_users_views.xml",
+        "wizards/calendar_sync_account_revoke_views.xml",
+        "views/calendar_sync_menus.xml",
     ],
+    "uninstall_hook": "uninstall_hook",
     "application": True,
 }

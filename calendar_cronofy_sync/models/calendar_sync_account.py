@@ -1,6 +1,15 @@
 """A user's connection to a calendar service: its state, its settings, its rights."""
 
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+#: settings that the owner may write; nothing else is written but by the addon itself
+OWN_SETTINGS = frozenset(
+    ("mode", "target_calendar_id", "sync_private", "recurrence_policy")
+)
+
+#: settings after which every event has to be looked at once more
+LIST_AGAIN = frozenset(("mode", "sync_private", "recurrence_policy"))
 
 
 class CalendarSyncAccount(models.Model):
@@ -41,6 +50,7 @@ class CalendarSyncAccount(models.Model):
         "calendar.sync.calendar",
         "Calendar for Odoo's meetings",
         domain="[('account_id', '=', id), ('access_role', 'in', ('owner', 'writer'))]",
+        ondelete="set null",
         help="Meetings made in Odoo are written to this calendar. A separate one can be "
         "hidden on holiday.",
     )
@@ -65,8 +75,370 @@ class CalendarSyncAccount(models.Model):
     claim = fields.Char(groups=fields.NO_ACCESS, copy=False)
     # passing failures in a row, for the waiting time
     failures = fields.Integer(readonly=True)
+    # the activity by which the owner was told about the attention
+    attention_activity_id = fields.Many2one(
+        "mail.activity", groups=fields.NO_ACCESS, copy=False, ondelete="set null"
+    )
+    # figures without content, for the settings form and the administrator's list
+    lag = fields.Float(
+        "Lag (minutes)",
+        compute="_compute_lag",
+        help="Minutes since an active two-way connection was last synchronised.",
+    )
+    pending_count = fields.Integer("Pending", compute="_compute_link_counts")
+    failed_count = fields.Integer("Failed", compute="_compute_link_counts")
+    imported_count = fields.Integer("Imported", compute="_compute_link_counts")
+    run_count = fields.Integer("Runs", compute="_compute_run_count")
+    competing = fields.Boolean(compute="_compute_competing")
 
     _user_provider_uniq = models.UniqueIndex(
         "(user_id, provider) WHERE state != 'revoked'",
         "This user is already connected to this calendar service.",
     )
+
+    # ------------------------------------------------------------------ computes
+
+    @api.depends("provider", "email")
+    def _compute_display_name(self):
+        for account in self:
+            label = account.provider and account._provider_label()
+            account.display_name = (
+                f"{label} ({account.email})" if account.email else label
+            )
+
+    @api.depends("state", "mode", "last_sync")
+    def _compute_lag(self):
+        now = fields.Datetime.now()
+        for account in self:
+            counts = account.state == "active" and account.mode == "two_way"
+            account.lag = (
+                (now - account.last_sync).total_seconds() / 60
+                if counts and account.last_sync
+                else 0
+            )
+
+    def _compute_link_counts(self):
+        # sudo: administrators see the counts, never the links
+        links = self.env["calendar.sync.link"].sudo()
+        groups = links._read_group(
+            [("account_id", "in", self.ids)],
+            ["account_id", "state", "origin"],
+            ["__count"],
+        )
+        for account in self:
+            own = [group for group in groups if group[0].id == account.id]
+            account.pending_count = sum(n for *_, state, _o, n in own if state == "pending")
+            account.failed_count = sum(n for *_, state, _o, n in own if state == "failed")
+            account.imported_count = sum(n for *_, origin, n in own if origin == "remote")
+
+    def _compute_run_count(self):
+        groups = self.env["calendar.sync.run"]._read_group(
+            [("account_id", "in", self.ids)], ["account_id"], ["__count"]
+        )
+        counts = {account.id: count for account, count in groups}
+        for account in self:
+            account.run_count = counts.get(account.id, 0)
+
+    def _compute_competing(self):
+        """Does Odoo's own Google connector synchronise the same user?"""
+        for account in self:
+            # sudo: its token is for administrators only; we just look whether it is set
+            settings = account.user_id.sudo().res_users_settings_id
+            account.competing = (
+                account.provider == "google"
+                and "google_calendar_rtoken" in settings._fields
+                and bool(settings.google_calendar_rtoken)
+                and not settings.google_synchronization_stopped
+            )
+
+    # ------------------------------------------------------------------ rights and rules
+
+    @api.constrains("target_calendar_id")
+    def _check_target(self):
+        for account in self:
+            target = account.target_calendar_id
+            if target and target.account_id != account:
+                raise ValidationError(
+                    self.env._("This calendar belongs to another connection.")
+                )
+            if target and target.access_role not in ("owner", "writer"):
+                raise ValidationError(
+                    self.env._(
+                        "%(calendar)s cannot be written to. Choose a calendar of your "
+                        "own, or one in which you may make changes.",
+                        calendar=target.name,
+                    )
+                )
+
+    def write(self, vals):
+        if not self.env.su and not set(vals) <= OWN_SETTINGS | {"calendar_ids"}:
+            raise AccessError(
+                self.env._("These values of a calendar connection cannot be changed.")
+            )
+        before = {account: {f: account[f] for f in OWN_SETTINGS} for account in self}
+        result = super().write(vals)
+        if not OWN_SETTINGS.isdisjoint(vals):
+            for account, values in before.items():
+                changed = {f for f in OWN_SETTINGS if account[f] != values[f]}
+                if changed:
+                    account.sudo()._settings_changed(changed)
+        return result
+
+    def _settings_changed(self, changed):
+        """Make the new settings count from the next run on."""
+        if not LIST_AGAIN.isdisjoint(changed):
+            self.calendar_ids.write({"sync_token": False})
+        if "mode" in changed:
+            self._check_scopes()
+        self._make_due()
+
+    # ------------------------------------------------------------------ what a user does
+
+    def action_activate(self):
+        """From setup to active, and synchronise at once."""
+        account = self._own()
+        if account.state not in ("setup", "active"):
+            raise UserError(
+                self.env._("This connection is not being set up. Resume or connect it.")
+            )
+        account._start()
+        return account._notice(self.env._("The calendars are being synchronised now."))
+
+    def action_sync_now(self):
+        account = self._own()
+        if account.state != "active":
+            raise UserError(self.env._("Only an active connection is synchronised."))
+        account._make_due()
+        return account._notice(self.env._("The calendars are being synchronised now."))
+
+    def action_pause(self):
+        account = self._own()
+        if account.state != "active":
+            raise UserError(self.env._("Only an active connection can be paused."))
+        account.write({"state": "paused", "next_sync": False})
+        return True
+
+    def action_resume(self):
+        account = self._own()
+        if account.state != "paused":
+            raise UserError(self.env._("Only a paused connection can be resumed."))
+        account._start()
+        return True
+
+    def action_reconnect(self):
+        """Ask the user for the permission once more."""
+        return {
+            "type": "ir.actions.act_url",
+            "url": f"/calendar_sync/connect/{self.provider}?mode={self.mode}",
+            "target": "self",
+        }
+
+    def action_refresh_calendars(self):
+        account = self._own()
+        with account._explained():
+            account._fetch_calendars()
+        return True
+
+    def action_create_target(self):
+        """Create a calendar named Odoo at the provider, and write Odoo's meetings to it."""
+        account = self._own()
+        with account._explained(), account._connected() as provider:
+            remote = provider.create_calendar("Odoo", account.user_id.tz or "UTC")
+        calendar = account._store_calendar(remote)
+        # what is entered there is read, too; what Odoo wrote is busy in Odoo already
+        calendar.write({"is_source": True, "is_busy": False})
+        account.target_calendar_id = calendar
+        return True
+
+    def action_revoke(self):
+        account = self._own()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Revoke the connection"),
+            "res_model": "calendar.sync.account.revoke",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_account_id": account.id},
+        }
+
+    def action_view_runs(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Synchronisation runs"),
+            "res_model": "calendar.sync.run",
+            "view_mode": "list,form",
+            "domain": [("account_id", "=", self.id)],
+        }
+
+    def action_remove_imported(self):
+        """Remove what an earlier two-way connection left in Odoo."""
+        account = self._own()
+        if account.mode != "availability":
+            raise UserError(
+                self.env._("These appointments are being synchronised: revoke instead.")
+            )
+        account._remove("remove_imported")
+        return True
+
+    def _own(self):
+        """This one account, with every right, for its owner alone."""
+        self.ensure_one()
+        self.check_access("write")
+        return self.sudo()
+
+    def _notice(self, message):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "success",
+                "message": message,
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    # ------------------------------------------------------------------ the state
+
+    def _start(self):
+        if not self.grant:
+            raise UserError(self.env._("Connect the account first."))
+        self.write({"state": "active", "failures": 0})
+        self._clear_attention()
+        if self._check_scopes():
+            self._make_due()
+
+    def _make_due(self):
+        """Have the next run of the cron, which starts at once, treat these accounts."""
+        active = self.filtered(lambda account: account.state == "active")
+        if active:
+            active.sudo().write({"next_sync": fields.Datetime.now()})
+            active._trigger_sync()
+
+    def _trigger_sync(self):
+        self.env.ref("calendar_cronofy_sync.ir_cron_sync").sudo()._trigger()
+
+    def _needs_attention(self, text, *, state=None):
+        """Say on the account what its owner has to know or do, and tell them once.
+
+        :param text: for the owner, in their language, without titles of appointments
+        :param state: the new state, where it changes
+        """
+        for account in self.sudo():
+            values = {"attention": text}
+            if state:
+                values["state"] = state
+                if state != "active":
+                    values["next_sync"] = False
+            if text != account.attention and account.user_id.active:
+                values["attention_activity_id"] = account._tell(text).id
+            account.write(values)
+
+    def _tell(self, text):
+        """A to-do in the owner's own list; nothing is mailed."""
+        owner = self._in_owners_language()
+        link = Markup('<p>{}</p><p><a href="/odoo/calendar-connections/{}">{}</a></p>')
+        values = {
+            "summary": owner.env._(
+                "Calendar connection: %(account)s", account=owner.display_name
+            ),
+            "note": link.format(text, self.id, owner.env._("Open the connection")),
+        }
+        activity = self.attention_activity_id
+        if activity and activity.active:
+            activity.write(values)
+            return activity
+        kind = self.env.ref("mail.mail_activity_data_warning", raise_if_not_found=False)
+        return (
+            self.env["mail.activity"]
+            .sudo()
+            .with_context(mail_activity_quick_update=True)
+            .create(
+                {
+                    **values,
+                    "user_id": self.user_id.id,
+                    "activity_type_id": kind.id if kind else False,
+                    "date_deadline": fields.Date.context_today(owner),
+                }
+            )
+        )
+
+    def _clear_attention(self):
+        for account in self.sudo().filtered("attention"):
+            account.attention_activity_id.unlink()
+            account.attention = False
+
+    def _in_owners_language(self):
+        self.ensure_one()
+        return self.with_context(
+            lang=self.user_id.sudo().lang or self.env.lang, tz=self.user_id.sudo().tz
+        )
+
+    # ------------------------------------------------------------------ calendars
+
+    def _fetch_calendars(self):
+        """Bring the list of calendars up to date with the provider's."""
+        with self._connected() as provider:
+            listed = provider.calendars()
+        self._store_calendars(listed)
+
+    def _store_calendars(self, listed):
+        account = self.sudo()
+        known = account.with_context(active_test=False).calendar_ids
+        first = not known
+        stored = known.browse()
+        for remote in listed:
+            stored |= account._store_calendar(remote)
+        if first:
+            stored.filtered("is_primary").write({"is_source": True, "is_busy": True})
+            stored.filtered(lambda c: c.access_role == "owner").is_busy = True
+        # An empty list is an outage rather than an account without any calendar.
+        elif listed:
+            account._retire(known - stored)
+
+    def _store_calendar(self, remote):
+        """The row of one remote calendar, created or brought up to date."""
+        values = {
+            "name": remote.name or remote.remote_id,
+            "timezone": remote.timezone,
+            "access_role": remote.access_role,
+            "is_primary": remote.is_primary,
+            "active": True,
+        }
+        account = self.sudo()
+        known = account.with_context(active_test=False).calendar_ids.filtered(
+            lambda calendar: calendar.remote_id == remote.remote_id
+        )
+        if known:
+            if not known.active:
+                values["error"] = False
+            known.write(values)
+            return known.with_context(active_test=True)
+        return account.env["calendar.sync.calendar"].create(
+            {
+                **values,
+                "account_id": account.id,
+                "remote_id": remote.remote_id,
+                "color": remote.color,
+            }
+        )
+
+    def _retire(self, calendars):
+        """Calendars that are not listed any more: nothing is deleted for it."""
+        gone = calendars.filtered("active")
+        if not gone:
+            return
+        env = self._in_owners_language().env
+        gone.write({"active": False, "error": env._("This calendar is not there any more.")})
+        used = gone.filtered("is_source") | (gone & self.target_calendar_id)
+        if self.target_calendar_id in gone:
+            self.target_calendar_id = False
+        if used:
+            self._needs_attention(
+                env._(
+                    "%(count)s calendars that were synchronised are not there any more, "
+                    "or are not shared with you any more. Their appointments stay in "
+                    "Odoo as they are. Please look at the settings.",
+                    count=len(used),
+                )
+            )

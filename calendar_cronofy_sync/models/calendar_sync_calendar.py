@@ -1,6 +1,10 @@
 """A remote calendar of an account: is it read, does it count as busy, how private is it?"""
 
-from odoo import fields, models
+from odoo import api, fields, models
+from odoo.exceptions import AccessError
+
+#: what the owner may change; nothing else is written but by the addon itself
+OWN_SETTINGS = frozenset(("is_source", "is_busy", "default_privacy", "color"))
 
 
 class CalendarSyncCalendar(models.Model):
@@ -48,3 +52,29 @@ class CalendarSyncCalendar(models.Model):
     _account_remote_uniq = models.Constraint(
         "UNIQUE(account_id, remote_id)", "This calendar is listed already."
     )
+
+    @api.depends("name")
+    @api.depends_context("uid")
+    def _compute_display_name(self):
+        """The name for the owner; for others, who see it as somebody's target, a number."""
+        for calendar in self:
+            own = calendar.user_id.id == self.env.uid or self.env.uid == api.SUPERUSER_ID
+            calendar.display_name = (
+                calendar.name if own else self.env._("Calendar %(id)s", id=calendar.id)
+            )
+
+    def write(self, vals):
+        if not self.env.su and not OWN_SETTINGS.issuperset(vals):
+            raise AccessError(
+                self.env._("These values of a connected calendar cannot be changed.")
+            )
+        read = ("is_source", "default_privacy")
+        before = {calendar: [calendar[name] for name in read] for calendar in self}
+        result = super().write(vals)
+        changed = self.sudo().filtered(
+            lambda calendar: [calendar[name] for name in read] != before[calendar]
+        )
+        # What was left out or read otherwise so far is found by listing everything.
+        changed.filtered("is_source").sync_token = False
+        changed.account_id._make_due()
+        return result

@@ -1,0 +1,164 @@
+"""Busy times, asked live from every connected calendar and forgotten at once."""
+
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from functools import partial
+
+from odoo import SUPERUSER_ID, api, models
+
+from ..calsync.errors import SyncError
+from ..calsync.intervals import Interval, union
+from ..calsync.providers.base import Provider
+from ..calsync.values import Grant
+
+_logger = logging.getLogger(__name__)
+
+#: seconds for all answers together
+TIME_LIMIT = 8
+#: requests on the way at the same time
+WORKERS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class BusyAnswer:
+    """When somebody is busy; ``intervals`` is None when nobody knows, and why."""
+
+    intervals: tuple[Interval, ...] | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """What one account's provider said, and the grant as it stands after that."""
+
+    busy: tuple[Interval, ...] | None
+    error: SyncError | None
+    grant: Grant
+
+
+def _ask(provider: Provider, calendars: list[str], start, stop) -> _Reply:
+    """One conversation with one provider; runs in a thread, away from any database."""
+    try:
+        answers = provider.busy(calendars, start, stop)
+        missing = [c for c in calendars if c not in answers]
+        error = next((a for a in answers.values() if isinstance(a, SyncError)), None)
+        if missing and not error:
+            error = SyncError("no answer for a calendar")
+        if error:
+            return _Reply(None, error, provider.grant)
+        return _Reply(tuple(union(*answers.values())), None, provider.grant)
+    except SyncError as err:
+        return _Reply(None, err, provider.grant)
+    finally:
+        provider.close()
+
+
+class CalendarSyncAccount(models.Model):
+    _inherit = "calendar.sync.account"
+
+    @api.model
+    def _busy(self, users, start, stop):
+        """When each of the users is busy, by what their connected calendars say now.
+
+        Nothing of the answers is stored or logged. What cannot be asked is unknown,
+        never free.
+
+        :param start, stop: aware datetimes
+        :return: :class:`BusyAnswer` by user id
+        """
+        # sudo: recruiters ask for the busy times of others, and see nothing else of them
+        accounts = self.sudo().search(
+            [("user_id", "in", users.ids), ("state", "!=", "revoked")]
+        )
+        problems, replies = accounts._ask_all(start, stop)
+        result = {}
+        for user in users:
+            own = accounts.filtered(lambda account, user=user: account.user_id == user)
+            wrong = [problems[account] for account in own if account in problems]
+            if not own:
+                result[user.id] = BusyAnswer(
+                    None, self.env._("No calendar is connected.")
+                )
+            elif wrong:
+                result[user.id] = BusyAnswer(None, wrong[0])
+            else:
+                busy = union(*(replies.get(account, ()) for account in own))
+                result[user.id] = BusyAnswer(tuple(busy))
+        return result
+
+    def _ask_all(self, start, stop):
+        """Ask the providers of all accounts at the same time.
+
+        :return: what went wrong by account, and the busy times of the others
+        """
+        problems, tasks, replies, grants = {}, {}, {}, {}
+        for account in self:
+            calendars = account.calendar_ids.filtered("is_busy").mapped("remote_id")
+            if account.state != "active":
+                problems[account] = account._why_not_asked()
+            elif calendars:
+                try:
+                    provider = account._provider()
+                except SyncError as err:
+                    problems[account] = self._in_words(account, err)
+                    continue
+                tasks[account] = partial(_ask, provider, calendars, start, stop)
+        pool = ThreadPoolExecutor(max_workers=WORKERS)
+        futures = {account: pool.submit(task) for account, task in tasks.items()}
+        deadline = time.monotonic() + TIME_LIMIT
+        for account, future in futures.items():
+            try:
+                reply = future.result(timeout=max(0, deadline - time.monotonic()))
+            except FutureTimeout:
+                problems[account] = self.env._(
+                    "%(provider)s did not answer in time.",
+                    provider=account._provider_label(),
+                )
+                continue
+            grants[account.id] = reply.grant
+            if reply.error:
+                problems[account] = self._in_words(account, reply.error)
+            else:
+                replies[account] = reply.busy
+        pool.shutdown(wait=False, cancel_futures=True)
+        self._keep_grants_later(grants)
+        return problems, replies
+
+    def _why_not_asked(self):
+        label = self._provider_label()
+        return {
+            "setup": self.env._("%(provider)s is not set up completely.", provider=label),
+            "paused": self.env._("The connection to %(provider)s is paused.", provider=label),
+            "reconnect": self.env._("%(provider)s has to be connected again.", provider=label),
+        }[self.state]
+
+    def _in_words(self, account, error):
+        _logger.info("account %s: busy times unknown (%s)", account.id, type(error).__name__)
+        return self.env._(
+            "%(provider)s could not be asked.", provider=account._provider_label()
+        )
+
+    def _keep_grants_later(self, grants):
+        """Store refreshed tokens after this transaction, so that they never disturb it."""
+        changed = {}
+        for account in self.browse(grants):
+            try:
+                if account._grant() != grants[account.id]:
+                    changed[account.id] = grants[account.id]
+            except SyncError:
+                continue
+        if not changed:
+            return
+        registry = self.env.registry
+
+        def keep():
+            with registry.cursor() as cr:
+                env = api.Environment(cr, SUPERUSER_ID, {})
+                accounts = env["calendar.sync.account"].browse(changed).exists()
+                for account in accounts.try_lock_for_update(allow_referencing=True):
+                    account._store_grant(changed[account.id])
+
+        self.env.cr.postcommit.add(keep)

@@ -1,0 +1,215 @@
+"""The end of a connection: what happens to the events, the permission and the tokens."""
+
+import logging
+import uuid
+
+from odoo import fields, models
+from odoo.fields import Command
+
+from ..calsync.errors import AuthExpired, SyncError
+from ..calsync.providers import PROVIDERS
+from ..calsync.values import Write
+from .calendar_event import QUIET
+
+_logger = logging.getLogger(__name__)
+
+#: fields by which people tie an event to something else in Odoo
+TIES = ("res_id", "applicant_id", "opportunity_id", "activity_ids")
+
+#: models whose rows belong to an event and do not keep it
+PARTS = (
+    "calendar.attendee",
+    "calendar.recurrence",
+    "calendar.sync.link",
+    "calendar.sync.run.line",
+    "mail.activity",
+)
+
+
+class CalendarSyncAccount(models.Model):
+    _inherit = "calendar.sync.account"
+
+    def _revoke(self, events="keep"):
+        """End the connection for good.
+
+        The settings, and with ``keep`` the links, stay with the revoked connection, so
+        that the same account connected again later finds its events and doubles none.
+
+        :param events: ``keep``, ``remove_imported`` or ``remove_all``
+        :return: what could not be done at the provider, for the owner; empty when all was
+        """
+        self.ensure_one()
+        account = self.sudo()
+        account.claim = uuid.uuid4().hex  # a run that is on its way stops here
+        problems = [account._remove(events), account._withdraw()]
+        account._clear_attention()
+        text = "\n".join(problem for problem in problems if problem)
+        account.calendar_ids.write({"sync_token": False})
+        account.write(
+            {
+                "state": "revoked",
+                "grant": False,
+                "next_sync": False,
+                "failures": 0,
+                "attention": text or False,
+            }
+        )
+        _logger.info("account %s: revoked (%s)", account.id, events)
+        return text
+
+    def _withdraw(self):
+        """Take the permission back at the provider.
+
+        Google ends every permission that the person gave to the project, so where
+        another user of this Odoo is connected to the same account, only our tokens go.
+
+        :return: why it could not be done, for the owner; empty when it was
+        """
+        others = self.sudo().search_count(
+            [
+                ("id", "!=", self.id),
+                ("provider", "=", self.provider),
+                ("email", "=ilike", self.email or ""),
+                ("state", "!=", "revoked"),
+                ("grant", "!=", False),
+            ],
+            limit=1,
+        )
+        if others:
+            return ""
+        try:
+            PROVIDERS[self.provider].revoke(self._application(), self._grant())
+        except AuthExpired:
+            return ""
+        except SyncError as err:
+            _logger.info("account %s: not revoked (%s)", self.id, type(err).__name__)
+            return self._in_owners_language().env._(
+                "The permission could not be withdrawn at %(provider)s (%(reason)s) The "
+                "tokens are deleted here. You can withdraw it yourself: %(url)s",
+                provider=self._provider_label(),
+                reason=self._explain(err),
+                url=self._permissions_page(),
+            )
+        return ""
+
+    # ------------------------------------------------------------------ the events
+
+    def _remove(self, events):
+        """Remove what the connection brought, as its owner chose.
+
+        :return: what could not be removed at the provider, for the owner
+        """
+        account = self.sudo().with_context(active_test=False, **QUIET)
+        problem = ""
+        if events == "remove_all":
+            problem = account._remove_copies()
+        if events in ("remove_imported", "remove_all"):
+            account._remove_imported()
+        return problem
+
+    def _remove_copies(self):
+        """Delete the copies of Odoo's meetings at the provider; the links go with them."""
+        links = self.link_ids.filtered(lambda link: link.origin == "odoo")
+        left = 0
+        problem = None
+        for calendar, own in links.grouped("calendar_id").items():
+            ids = {link.series_id.remote_id or link.remote_id for link in own}
+            writes = [Write(verb="delete", remote_id=i, key=i) for i in sorted(ids)]
+            try:
+                with self._connected() as provider:
+                    outcomes = provider.push(calendar.remote_id, writes)
+            except SyncError as err:
+                left += len(writes)
+                problem = err
+                continue
+            failed = {out.key: out.error for out in outcomes if out.error}
+            left += len(failed)
+            problem = next(iter(failed.values()), problem)
+            own.filtered(
+                lambda link, failed=failed: (link.series_id.remote_id or link.remote_id)
+                not in failed
+            ).unlink()
+        if not left:
+            return ""
+        return self._in_owners_language().env._(
+            "%(count)s of Odoo's meetings could not be deleted at %(provider)s. "
+            "%(reason)s",
+            count=left,
+            provider=self._provider_label(),
+            reason=self._explain(problem),
+        )
+
+    def _remove_imported(self):
+        """Remove from Odoo what came from the provider.
+
+        Kept are events that another connection still carries (this user does not take
+        part any more) and those that people tied to something else in Odoo.
+        """
+        links = self.link_ids.filtered(lambda link: link.origin == "remote")
+        events = links.event_id
+        shared = (
+            self.env["calendar.sync.link"]
+            .search(
+                [
+                    ("event_id", "in", events.ids),
+                    ("account_id", "not in", self.ids),
+                    ("account_id.state", "!=", "revoked"),
+                ]
+            )
+            .event_id
+        )
+        partner = self.user_id.partner_id
+        shared.write({"partner_ids": [Command.unlink(partner.id)]})
+        series = links.series_id.filtered(lambda series: not series.recurrence_id)
+        links.unlink()
+        series.unlink()
+        (events - shared - self._tied(events)).unlink()
+
+    def _tied(self, events):
+        """Those of the events that something else in Odoo refers to, or the other way."""
+        present = [name for name in TIES if name in events._fields]
+        tied = events.filtered(lambda event: any(event[name] for name in present))
+        for model, fields_by_name in self._referring_fields().items():
+            for name in fields_by_name:
+                found = self.env[model].search([(name, "in", events.ids)])
+                tied |= found[name]
+        return tied & events
+
+    def _referring_fields(self):
+        """The stored fields of other models that point to events, by model."""
+        found = {}
+        for name, model in self.env.registry.items():
+            if model._abstract or model._transient or not model._auto or name in PARTS:
+                continue
+            names = [
+                field.name
+                for field in model._fields.values()
+                if field.type == "many2one"
+                and field.comodel_name == "calendar.event"
+                and field.store
+            ]
+            if names and name != "calendar.event":
+                found[name] = names
+        return found
+
+    # ------------------------------------------------------------------ people who left
+
+    def _revoke_departed(self):
+        """Close the connections of archived users; housekeeping calls it."""
+        departed = self.sudo().search(
+            [("user_id.active", "=", False), ("state", "!=", "revoked")]
+        )
+        for account in departed:
+            account._revoke("keep")
+            account.attention = "\n".join(
+                filter(
+                    None,
+                    (
+                        account.env._(
+                            "Closed on %(date)s, because the user was archived.",
+                            date=fields.Date.today(),
+                        ),
+                        account.attention,
+                    ),
+                )
+            )

@@ -1,0 +1,152 @@
+"""What a user sees of the connections in the preferences, and what happens when they go."""
+
+from datetime import datetime, timezone
+
+import babel.dates
+
+from odoo import api, fields, models
+from odoo.http import request
+from odoo.tools.misc import babel_locale_parse
+
+#: where the OAuth controller leaves a message for the preferences
+MESSAGE_KEY = "calendar_sync_message"
+
+#: computed fields of the preferences, per provider
+PREFERENCES = ("id", "state", "status", "attention")
+PROVIDERS_SHOWN = ("google", "cronofy")
+SHOWN_FIELDS = [
+    f"calendar_sync_{provider}_{name}"
+    for provider in PROVIDERS_SHOWN
+    for name in PREFERENCES
+]
+
+
+class ResUsers(models.Model):
+    _inherit = "res.users"
+
+    calendar_sync_account_ids = fields.One2many(
+        "calendar.sync.account", "user_id", "Calendar connections"
+    )
+    calendar_sync_google_id = fields.Many2one(
+        "calendar.sync.account", "Google", compute="_compute_calendar_sync"
+    )
+    calendar_sync_google_state = fields.Char(compute="_compute_calendar_sync")
+    calendar_sync_google_status = fields.Char(compute="_compute_calendar_sync")
+    calendar_sync_google_attention = fields.Text(compute="_compute_calendar_sync")
+    calendar_sync_cronofy_id = fields.Many2one(
+        "calendar.sync.account", "Cronofy", compute="_compute_calendar_sync"
+    )
+    calendar_sync_cronofy_state = fields.Char(compute="_compute_calendar_sync")
+    calendar_sync_cronofy_status = fields.Char(compute="_compute_calendar_sync")
+    calendar_sync_cronofy_attention = fields.Text(compute="_compute_calendar_sync")
+
+    @property
+    def SELF_READABLE_FIELDS(self):
+        return super().SELF_READABLE_FIELDS + SHOWN_FIELDS
+
+    @api.depends_context("uid", "lang")
+    def _compute_calendar_sync(self):
+        """One row per provider, for the user's own eyes."""
+        self.update(dict.fromkeys(SHOWN_FIELDS, False))
+        own = self.filtered(lambda user: user._origin.id == self.env.uid)
+        if not own:
+            return
+        for provider in PROVIDERS_SHOWN:
+            account = self.env["calendar.sync.account"]._current(provider)
+            if account:
+                prefix = f"calendar_sync_{provider}_"
+                own[prefix + "id"] = account
+                own[prefix + "state"] = account.state
+                own[prefix + "status"] = account._status_in_words()
+                own[prefix + "attention"] = account.attention
+
+    def action_calendar_sync_settings(self):
+        """The settings of the connection named in the context."""
+        account = self._calendar_sync_account()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Calendar connection"),
+            "res_model": "calendar.sync.account",
+            "res_id": account.id,
+            "view_mode": "form",
+            "views": [(False, "form")],
+        }
+
+    def action_calendar_sync_revoke(self):
+        return self._calendar_sync_account().action_revoke()
+
+    def _calendar_sync_account(self):
+        provider = self.env.context.get("calendar_sync_provider")
+        return self.env["calendar.sync.account"]._current(provider)
+
+    @api.model
+    def _calendar_services_action(self):
+        """The user's own preferences, opened at the calendar, with a message if any."""
+        # sudo: whether the user has an employee decides which form Odoo itself shows
+        employee = self.env.user.sudo().employee_id
+        view = self.env.ref(
+            "calendar_cronofy_sync.res_users_view_form_services_employee"
+            if employee
+            else "calendar_cronofy_sync.res_users_view_form_services"
+        )
+        preferences = {
+            **self.env.user.action_get(),
+            "id": False,
+            "res_id": self.env.uid,
+            "target": "current",
+            "views": [(view.id, "form")],
+        }
+        message = request.session.pop(MESSAGE_KEY, None) if request else None
+        if not message:
+            return preferences
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "warning",
+                "sticky": True,
+                "message": message,
+                "next": preferences,
+            },
+        }
+
+    def write(self, vals):
+        result = super().write(vals)
+        if "active" in vals and not vals["active"]:
+            # sudo: archiving is for those who manage users, connections are private
+            self.sudo().with_context(
+                active_test=False
+            ).calendar_sync_account_ids._stop_for_departure()
+        return result
+
+
+class CalendarSyncAccount(models.Model):
+    _inherit = "calendar.sync.account"
+
+    def _status_in_words(self):
+        """State and last synchronisation, as one reads it out."""
+        self.ensure_one()
+        state = dict(self._fields["state"]._description_selection(self.env))[self.state]
+        if self.mode == "availability":
+            mode = dict(self._fields["mode"]._description_selection(self.env))[self.mode]
+            return f"{state} · {mode}"
+        if not self.last_sync:
+            return self.env._("%(state)s · not synchronised yet", state=state)
+        return self.env._(
+            "%(state)s · last synchronised %(ago)s",
+            state=state,
+            ago=self._ago(self.last_sync),
+        )
+
+    def _ago(self, moment):
+        """A time that has passed, in words: 3 minutes ago."""
+        passed = moment.replace(tzinfo=timezone.utc) - datetime.now(timezone.utc)
+        return babel.dates.format_timedelta(
+            passed, add_direction=True, locale=babel_locale_parse(self.env.lang)
+        )
+
+    def _stop_for_departure(self):
+        """Pause what belongs to an archived user; housekeeping revokes it."""
+        self.filtered(lambda a: a.state in ("setup", "active", "reconnect")).write(
+            {"state": "paused", "next_sync": False}
+        )

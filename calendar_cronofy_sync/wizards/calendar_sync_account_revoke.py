@@ -1,0 +1,48 @@
+"""Asks what becomes of the events when a connection ends, and ends it."""
+
+from odoo import fields, models
+
+
+class CalendarSyncAccountRevoke(models.TransientModel):
+    _name = "calendar.sync.account.revoke"
+    _description = "Revoke a Calendar Connection"
+
+    account_id = fields.Many2one(
+        "calendar.sync.account", "Connection", required=True, ondelete="cascade"
+    )
+    events = fields.Selection(
+        [
+            ("keep", "Keep all events, here and there"),
+            ("remove_imported", "Remove from Odoo what came from the connected calendars"),
+            (
+                "remove_all",
+                "Remove both sides' copies: what came into Odoo, and Odoo's meetings "
+                "in the connected calendar",
+            ),
+        ],
+        "What becomes of the events?",
+        required=True,
+        default="keep",
+    )
+    imported_count = fields.Integer(related="account_id.imported_count")
+    provider = fields.Selection(related="account_id.provider")
+
+    def action_confirm(self):
+        """Revoke at the provider, forget the tokens, and say what could not be done."""
+        self.ensure_one()
+        account = self.account_id._own()
+        problem = account._revoke(self.events)
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": "warning" if problem else "success",
+                "sticky": bool(problem),
+                "message": problem
+                or self.env._(
+                    "%(account)s is revoked. Its tokens are deleted.",
+                    account=account.display_name,
+                ),
+                "next": {"type": "ir.actions.act_window_close"},
+            },
+        }
