@@ -89,18 +89,13 @@ class Policy:
 class OAuth:
     """The endpoints, and the questions that the API asks of a token."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clients: dict[str, Client]) -> None:
         self.store = store
         self.policy = Policy()
-        self.clients: dict[str, Client] = {}
+        self.clients = clients
         self.codes: dict[str, Code] = {}
         self.tokens: dict[str, Token] = {}
         self.grants: dict[tuple[str, str], frozenset[str]] = {}
-
-    def clear(self) -> None:
-        self.codes.clear()
-        self.tokens.clear()
-        self.grants.clear()
 
     def known_scopes(self) -> dict[str, str]:
         return {**SIGN_IN, **calendar_scopes()}

@@ -41,15 +41,15 @@ class GoogleSimulator(Simulator):
     ) -> None:
         super().__init__(port=port, latency=latency)
         self.strict = strict
+        self._clients: dict[str, Client] = {}
+        self.register_client("demo-client", "demo-secret")
         self.per_user = SlidingWindow(None, 60, self.clock)
         self.per_project = SlidingWindow(None, 60, self.clock)
         self._build()
 
     def _build(self) -> None:
-        clients = getattr(self, "oauth", None) and self.oauth.clients
         self.store = store = Store(self.clock)
-        self.oauth = OAuth(store)
-        self.oauth.clients.update(clients or {})
+        self.oauth = OAuth(store, self._clients)
         self.lister = lister = Lister(store)
         self.guests = Guests(store)
         self.events = Events(store, self.guests)
@@ -272,7 +272,7 @@ class GoogleSimulator(Simulator):
         project: str | None = None,
     ) -> None:
         """Without `redirect_uris` any address on the loopback is accepted."""
-        self.oauth.clients[client_id] = Client(
+        self._clients[client_id] = Client(
             id=client_id,
             secret=client_secret,
             name=name,
