@@ -1,8 +1,9 @@
 """Sets of intervals behave as sets of the whole numbers in them."""
 
-from calsync.intervals import complement, difference, intersection, union
 from hypothesis import given
 from hypothesis import strategies as st
+
+from calsync.intervals import complement, difference, intersection, union
 
 PAIRS = st.tuples(st.integers(0, 30), st.integers(0, 8)).map(lambda p: (p[0], sum(p)))
 SETS = st.lists(PAIRS, max_size=8)
