@@ -709,6 +709,12 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         _logger.debug(format, *args)
 
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date header tells the simulator's time, not the machine's."""
+        if timestamp is None:
+            timestamp = self.server.simulator.clock.now().timestamp()
+        return super().date_time_string(timestamp)
+
     def _serve(self) -> None:
         try:
             response = self.server.simulator.receive(self._request())
