@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 . script/postgres.sh
 
-LANGUAGE=de_DE # beside English, in every database
+LANGUAGES=en_US,de_DE # in every database; the first is the default
 
 odoo() { # odoo ARGUMENTS: Odoo's command line, deaf to our locks
   "$PYTHON" -m odoo "$@" 8>&- 9>&-
@@ -30,7 +30,7 @@ template_database() { # prints its name; made when there is none for these versi
 print(",".join(ast.literal_eval(open(sys.argv[1]).read())["depends"]))' \
     "$ADDON/__manifest__.py")
   name=template_$({
-    echo "$modules $LANGUAGE"
+    echo "$modules $LANGUAGES"
     grep addons_path "$CONF"
     cat script/requirements-odoo.txt script/database.sh
   } | sha256sum | cut -c1-12)
@@ -44,7 +44,7 @@ print(",".join(ast.literal_eval(open(sys.argv[1]).read())["depends"]))' \
 make_template() { # make_template NAME MODULES
   say "template database with $2 (once, about a minute)"
   drop "making_$1"
-  odoo -c "$CONF" -d "making_$1" -i "$2" --load-language="$LANGUAGE" --stop-after-init \
+  odoo -c "$CONF" -d "making_$1" -i "$2" --load-language="$LANGUAGES" --stop-after-init \
     --no-http --log-level=warn >"$CACHE/template.log" 2>&1 7>&- || {
     tail -30 "$CACHE/template.log"
     die "the template database could not be made; the whole log: $CACHE/template.log"

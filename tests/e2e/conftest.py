@@ -1,6 +1,6 @@
-"""A browser, a real Odoo and a simulated Google, for the stories in this folder.
+"""A browser, a real Odoo and simulated providers, for the stories in this folder.
 
-Each module has its own database, Odoo process and simulator; tests of one module keep
+Each module has its own database, Odoo process and simulators; tests of one module keep
 apart by making users of their own (``admin.new_user``).
 """
 
@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from script.odoo_server import Database, OdooServer, artefacts
+from simulators.cronofy import CronofySimulator
+from simulators.google import GoogleSimulator
 from tests.guard import complaints
 
 QUIET = [  # without them Chromium looks up hosts of its maker
@@ -26,15 +28,20 @@ LOCALES = {"en_US": "en-US", "de_DE": "de-DE"}
 @pytest.fixture(scope="module")
 def google():
     """The simulator of Google, in a thread of this process, spoken to over HTTP."""
-    from simulators.google import GoogleSimulator
-
     with GoogleSimulator() as simulator:
         yield simulator
 
 
 @pytest.fixture(scope="module")
-def database(google):
-    """A database of the module's own, whose addon talks to the simulator."""
+def cronofy():
+    """The simulator of Cronofy, likewise."""
+    with CronofySimulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def database(google, cronofy):
+    """A database of the module's own, whose addon talks to the simulators."""
     database = Database()
     database.set_parameters(
         google_client_id="demo-client",
@@ -43,6 +50,10 @@ def database(google):
         google_auth_url=f"{google.url}/o/oauth2/v2/auth",
         google_token_url=f"{google.url}/token",
         google_revoke_url=f"{google.url}/revoke",
+        cronofy_client_id="demo-client",
+        cronofy_client_secret="demo-secret",
+        cronofy_api_url=cronofy.url,
+        cronofy_app_url=cronofy.url,
     )
     yield database
     database.drop()
@@ -95,10 +106,14 @@ def shot(request):
 def new_page(request, odoo, browser, shot):
     """``new_page(login, lang)``: a page in a fresh browser; without a login a guest's.
 
-    The last view of every page is kept as a screenshot, and an uncaught error of a
-    script fails the test.
+    The last view of every page is kept as a screenshot, and an error that a script of
+    Odoo raises or writes to the console fails the test.
     """
     pages, errors = [], []
+
+    def note(message):
+        if message.type == "error" and message.location["url"].startswith(odoo.url):
+            errors.append(message.text)
 
     def open_page(login="", lang="en_US", **options):
         options = {"viewport": {"width": 1280, "height": 900}, **options}
@@ -110,6 +125,7 @@ def new_page(request, odoo, browser, shot):
         context.set_default_timeout(15_000)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", note)
         pages.append(page)
         if login:
             page.goto("/web/login")
