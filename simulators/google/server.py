@@ -40,7 +40,7 @@ class GoogleSimulator(Simulator):
         self, *, port: int = 0, latency: float = 0.0, strict: bool = True
     ) -> None:
         super().__init__(port=port, latency=latency)
-        self.strict = strict
+        self.strict = self._strict = strict
         self._clients: dict[str, Client] = {}
         self.register_client("demo-client", "demo-secret")
         self.per_user = SlidingWindow(None, 60, self.clock)
@@ -254,9 +254,11 @@ class GoogleSimulator(Simulator):
 
     def clear(self) -> None:
         """Registered clients stay."""
-        self.watch.courier.clear()
+        self.watch.courier.stop()
+        self.set_quota()
         self.per_user.reset()
         self.per_project.reset()
+        self.strict = self._strict
         self._build()
 
     def stopping(self) -> None:

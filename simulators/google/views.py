@@ -90,6 +90,9 @@ def _full(copy: Copy, calendar: Calendar, tz: str, max_attendees: int | None) ->
     for name in ("organizer", "creator"):
         if shown.get(name, {}).get("email") == calendar.id:
             shown[name] = {**shown[name], "self": True}
+    for entry in shown.get("conferenceData", {}).get("entryPoints", ()):
+        if entry.get("entryPointType") == "video":
+            shown["hangoutLink"] = entry["uri"]
     if "attendees" in shown:
         _show_attendees(shown, copy, calendar, max_attendees)
     shown["htmlLink"] = f"https://www.google.com/calendar/event?eid={copy.id}"
