@@ -228,19 +228,21 @@ def _plan_linked(
     if remote.problem or remote.fields is None:
         reason = remote.problem or "empty"
         return [Action(kind="fail", reason=reason, **about)]
-    if link.etag and remote.etag == link.etag:
-        return _plan_local(link, local, policy) if local else []
     if link.event is None and local is None:
         # deleted in Odoo where the calendar is read-only, or never made for an error
         if link.remote is not None and not _difference(link.remote, remote.fields):
             return [Action(kind="settle", **about)]
         return [replace(_plan_new(remote, policy), link=link)]
+    known = bool(link.etag) and remote.etag == link.etag
     if link.origin == "remote":
+        # the user's own wishes may have changed, even if the event has not
         reason = unwanted(remote, policy)
-        if reason == "declined" and link.shared:
+        if reason == "declined" and link.shared and not known:
             return [Action(kind="decline", reason=reason, **about)]
-        if reason in ("private", "kind", "declined"):
+        if reason in ("private", "kind", "declined") and not link.shared:
             return [Action(kind="withdraw", reason=reason, **about)]
+    if known:
+        return _plan_local(link, local, policy) if local else []
     if local is not None and local.fields is None:
         if _difference(link.remote, remote.fields):
             fields = localised(remote.fields, policy)

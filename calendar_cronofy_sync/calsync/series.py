@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta, timezone
 
-from .recurrence import Occurrence, expand, instance_id
+from .recurrence import Occurrence, expand, instance_id, zone
 from .values import Fields, RemoteEvent, When, Window, from_moment, moment
 
 #: versions of occurrences that merely follow their master; never sent as If-Match
@@ -102,11 +101,15 @@ def lay_out(
     """
     starts = [when.start for _key, when in events]
     last = max(starts, default=first.start)
-    until = _aware(last, first.tz) + timedelta(days=1, seconds=1)
     # a rule without end has more places than Odoo made events: those are left alone
     slots = [
         occurrence.start
-        for occurrence in expand([rule], first.start, tz=first.tz or "UTC", until=until)
+        for occurrence in expand(
+            [rule],
+            first.start,
+            tz=first.tz or "UTC",
+            until=last + timedelta(days=1),
+        )
         if occurrence.start <= last
     ]
     taken = {moment(slot): slot for slot in slots}
@@ -134,13 +137,13 @@ def _exdate(slot: datetime | date) -> str:
 def _starts(master: RemoteEvent, window: Window) -> Iterator[Occurrence]:
     when = master.fields.when
     length = when.stop - when.start
-    since = window.start - length - timedelta(days=1)
+    since, until = window.start - length - timedelta(days=1), window.horizon
     for occurrence in expand(
-        list(master.recurrence),
+        master.recurrence,
         when.start,
         tz=when.tz or "UTC",
-        until=window.horizon,
-        since=since,
+        until=until.date() if when.allday else until,
+        since=since.date() if when.allday else since,
     ):
         if _aware(occurrence.start, when.tz) + length > window.start:
             yield occurrence
@@ -151,8 +154,7 @@ def _follow(master: RemoteEvent, start: datetime | date) -> RemoteEvent:
     stop = start + (when.stop - when.start)
     if isinstance(start, datetime):
         # the length is real time, the start wall-clock time
-        zone = ZoneInfo("UTC")
-        stop = start.astimezone(zone) + (when.stop - when.start)
+        stop = start.astimezone(timezone.utc) + (when.stop - when.start)
     return replace(
         master,
         remote_id=instance_of(master, start),
@@ -193,18 +195,18 @@ def _moved_in(exception: RemoteEvent, master: RemoteEvent, window: Window) -> bo
 def _aware(value: datetime | date, tz: str) -> datetime:
     if isinstance(value, datetime):
         return value
-    return datetime(value.year, value.month, value.day, tzinfo=ZoneInfo(tz or "UTC"))
+    return datetime(value.year, value.month, value.day, tzinfo=zone(tz or "UTC"))
 
 
 def _clock(value: datetime | date, tz: str) -> datetime:
     """The naive time on the wall of the zone."""
-    return _aware(value, tz).astimezone(ZoneInfo(tz or "UTC")).replace(tzinfo=None)
+    return _aware(value, tz).astimezone(zone(tz or "UTC")).replace(tzinfo=None)
 
 
 def _unclock(value: datetime, when: When) -> datetime | date:
     if when.allday:
         return value.date()
-    return value.replace(tzinfo=ZoneInfo(when.tz or "UTC"))
+    return value.replace(tzinfo=zone(when.tz or "UTC"))
 
 
 def fields_at(master: Fields, start: datetime | date) -> Fields:

@@ -181,6 +181,10 @@ class CalendarSyncRun(models.Model):
         if action.remote.organized_by_self and not event.user_id:
             event.write({"user_id": user.id})
         self._answer(event, user.partner_id, action.remote.response)
+        # a copy that was to be made is not needed any more
+        event.sync_link_ids.filtered(
+            lambda link: link.account_id == self.account_id and not link.base
+        ).unlink()
         values = self._link_values(work, action, event)
         if action.link:
             self._record(action).write(values)

@@ -114,6 +114,11 @@ class CalendarSyncLink(models.Model):
                 }
             )
 
+    def _units(self):
+        """How many appointments these are: a series counts once."""
+        singles = self.filtered(lambda link: not link.series_id)
+        return len(singles) + len(self.series_id)
+
     def _zone(self):
         """The zone in which the remote side keeps the event, "" when unknown."""
         remote = (self.base or {}).get("remote")

@@ -47,6 +47,8 @@ class Listing:
     full: bool
     #: the calendar has never been listed before
     first: bool = False
+    #: appointments that were bound when the listing began
+    linked: int = 0
     token: str = ""
     #: ids of the items that were listed, and of the occurrences of series
     seen: set[str] = field(default_factory=set)
@@ -91,7 +93,11 @@ class CalendarSyncRun(models.Model):
             yield from self._list(provider, calendar, "")
 
     def _list(self, provider, calendar, token):
-        listing = Listing(full=not token, first=not calendar.listed)
+        listing = Listing(
+            full=not token,
+            first=not calendar.listed,
+            linked=calendar.link_ids.filtered("etag")._units(),
+        )
         window = self.account_id._window()
         if listing.full and self.account_id.recurrence_policy == "original":
             self._transact(self._drop_series, calendar)
@@ -206,7 +212,7 @@ class CalendarSyncRun(models.Model):
             user, private=self.account_id.sync_private
         ):
             return None
-        return event._sync_fields(row._zone())
+        return event._sync_fields(row._zone() or user.tz or "UTC")
 
     def _carried(self, row):
         """Does another copy of the event take Odoo's changes to the provider?"""
@@ -507,7 +513,7 @@ class CalendarSyncRun(models.Model):
 
     def _close_listing(self, calendar, listing):
         work = self._work(calendar)
-        count, linked = self._units(calendar, listing.deletions)
+        count, linked = self._units(listing.deletions), listing.linked
         if trips(count, linked) and not calendar.release:
             calendar._hold_deletions(listing.deletions, count, linked)
             self._note(
@@ -521,20 +527,10 @@ class CalendarSyncRun(models.Model):
             )
         else:
             self._apply(work, listing.deletions)
-            calendar.release = False
         calendar.write({"sync_token": listing.token, "error": False, "listed": True})
         self._write_journal(work)
 
-    def _units(self, calendar, actions):
-        """How many appointments are deleted, and of how many; a series counts once."""
-        Link = self.env["calendar.sync.link"]
-        links = Link.search(
-            [("calendar_id", "=", calendar.id), ("etag", "not in", (False, ""))]
-        )
-        named = Link.browse(action.link.key for action in actions if action.link)
-
-        def units(links):
-            singles = links.filtered(lambda link: not link.series_id)
-            return len(singles) + len(links.series_id)
-
-        return units(named), units(links)
+    def _units(self, actions):
+        """How many appointments these actions concern."""
+        links = self.env["calendar.sync.link"]
+        return links.browse(a.link.key for a in actions if a.link)._units()

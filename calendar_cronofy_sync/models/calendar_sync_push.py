@@ -89,9 +89,12 @@ class CalendarSyncRun(models.Model):
             ("calendar_id.held_push", "=", False),
             ("calendar_id.error", "=", False),
             ("id", "not in", tired),
+            # what became of an occurrence is written with its series
             "|",
-            ("series_id.origin", "!=", "odoo"),
+            "|",
             ("event_id", "!=", False),
+            ("series_id", "=", False),
+            ("series_id.origin", "=", "remote"),
         ]
         first = Link.search(domain, limit=1, order="calendar_id, id")
         if not first:
@@ -135,13 +138,10 @@ class CalendarSyncRun(models.Model):
         )
         gone = pending.filtered(lambda row: row.base and self._local(row) is None)
         anew = pending.filtered(lambda row: row.generation and not row.etag)
-        linked = Link.search_count([("calendar_id", "=", calendar.id)])
+        linked = Link.search([("calendar_id", "=", calendar.id)])._units()
         for rows, kind in ((gone, "delete"), (anew, "anew")):
-            count = len(rows.filtered(lambda row: not row.series_id)) + len(
-                rows.series_id
-            )
-            if trips(count, linked):
-                calendar._hold_pushes(kind, count, linked)
+            if trips(rows._units(), linked):
+                calendar._hold_pushes(kind, rows._units(), linked)
                 return True
         return False
 

@@ -186,6 +186,7 @@ class CalendarSyncRun(models.Model):
             account._store_grant(provider.grant)
         self._close(state, provider)
         if state == "done":
+            account.calendar_ids.filtered("release").release = False
             account._review()
 
     def _fail(self, error, provider):

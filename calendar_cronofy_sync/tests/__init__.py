@@ -1,0 +1,5 @@
+from . import test_sync_basic
+from . import test_account
+from . import test_rights
+from . import test_interview_slots
+from . import test_oauth

@@ -1,0 +1,267 @@
+"""Series: the dates of RFC 5545, their exceptions, and the way back."""
+
+from datetime import timedelta
+
+from dateutil.relativedelta import relativedelta
+
+from odoo.tests import tagged
+
+from ..calsync.recurrence import instance_id
+from ..calsync.values import When
+from .sync_case import SyncCase
+
+
+@tagged("post_install", "-at_install")
+class TestSyncSeries(SyncCase):
+    def series(self, rule="RRULE:FREQ=DAILY;COUNT=5", **values):
+        values.setdefault("when", self.at(2))
+        return self.put(recurrence=(rule,), name="Stand-up", **values)
+
+    def occurrences(self, master):
+        series = self.env["calendar.sync.series"].search(
+            [("remote_id", "=", master.remote_id)]
+        )
+        events = series.link_ids.event_id
+        return events.filtered("active").sorted("start")
+
+    def instance(self, master, number):
+        start = master.fields.when.start + timedelta(days=number)
+        return instance_id(master.remote_id, start)
+
+    def test_all_occurrences_arrive_with_their_exceptions(self):
+        self.connect(self.ann)
+        master = self.series()
+        self.server.edit("ann@example.com", self.instance(master, 1), name="Special")
+        self.server.remove("ann@example.com", self.instance(master, 2))
+        self.sync()
+        events = self.occurrences(master)
+        self.assertEqual(
+            events.mapped("name"), ["Stand-up", "Special", "Stand-up", "Stand-up"]
+        )
+        start = master.fields.when.start.replace(tzinfo=None)
+        self.assertEqual(
+            [(event.start - start).days for event in events], [0, 1, 3, 4]
+        )
+        self.assertFalse(any(events.mapped("recurrence_id")))
+        self.assertQuiet()
+
+    def test_an_occurrence_edited_in_odoo_changes_that_occurrence_remotely(self):
+        self.connect(self.ann)
+        master = self.series()
+        self.sync()
+        third = self.occurrences(master)[2]
+        third.with_user(self.ann).write({"name": "Retro"})
+        self.sync()
+        there = self.server.events("ann@example.com")
+        self.assertEqual(there[self.instance(master, 2)].fields.name, "Retro")
+        self.assertEqual(there[master.remote_id].fields.name, "Stand-up")
+        self.assertQuiet()
+
+    def test_an_occurrence_deleted_in_odoo_is_cancelled_remotely(self):
+        self.connect(self.ann)
+        master = self.series()
+        self.sync()
+        self.occurrences(master)[0].with_user(self.ann).unlink()
+        self.sync()
+        calendar = self.server.calendars["ann@example.com"]
+        self.assertTrue(calendar.events[self.instance(master, 0)].cancelled)
+        self.assertEqual(len(self.occurrences(master)), 4)
+        self.assertQuiet()
+
+    def test_a_series_moved_remotely_keeps_its_events(self):
+        self.connect(self.ann)
+        master = self.series()
+        self.sync()
+        before = self.occurrences(master)
+        when = self.at(2, 11)
+        self.server.edit("ann@example.com", master.remote_id, when=when)
+        self.sync()
+        after = self.occurrences(master)
+        self.assertEqual(after, before)
+        self.assertEqual(after[0].start, when.start.replace(tzinfo=None))
+        self.assertQuiet()
+
+    def test_a_shortened_rule_archives_what_it_has_no_more(self):
+        self.connect(self.ann)
+        master = self.series()
+        self.sync()
+        before = self.occurrences(master)
+        self.server.edit(
+            "ann@example.com",
+            master.remote_id,
+            recurrence=("RRULE:FREQ=DAILY;COUNT=3",),
+        )
+        self.sync()
+        self.assertEqual(self.occurrences(master), before[:3])
+        self.assertFalse(any(before[3:].mapped("active")))
+        self.assertQuiet()
+
+    def test_a_deleted_series_archives_all_of_it(self):
+        self.connect(self.ann)
+        master = self.series()
+        self.sync()
+        before = self.occurrences(master)
+        self.server.remove("ann@example.com", master.remote_id)
+        self.sync()
+        self.assertFalse(any(before.mapped("active")))
+        self.assertQuiet()
+
+    def test_an_unreadable_rule_is_shown_and_stops_nothing(self):
+        account = self.connect(self.ann)
+        self.series(rule="RRULE:FREQ=SOMETIMES")
+        single = self.put(name="Lunch")
+        self.sync()
+        self.assertTrue(self.event_of(single))
+        series = account.calendar_ids.series_ids
+        self.assertEqual(series.state, "failed")
+        self.assertIn("Stand-up", account.attention)
+
+    def test_original_policy_brings_the_original_appointment_only(self):
+        account = self.connect(self.ann, recurrence_policy="original")
+        master = self.series()
+        self.server.edit("ann@example.com", self.instance(master, 1), name="Special")
+        self.sync()
+        event = self.event_of(master)
+        self.assertEqual(event.start, master.fields.when.start.replace(tzinfo=None))
+        self.assertEqual(len(account.link_ids), 1)
+        self.assertQuiet()
+        account.with_user(self.ann).recurrence_policy = "series"
+        self.sync()
+        self.assertEqual(len(self.occurrences(master)), 5)
+        self.assertQuiet()
+
+    def test_the_horizon_rolls_on_without_a_request_for_it(self):
+        self.connect(self.ann)
+        self.env["ir.config_parameter"].set_param(
+            "calendar_cronofy_sync.horizon_days", "10"
+        )
+        master = self.series(rule="RRULE:FREQ=DAILY")
+        self.sync()
+        before = len(self.occurrences(master))
+        self.env["ir.config_parameter"].set_param(
+            "calendar_cronofy_sync.horizon_days", "20"
+        )
+        self.sync()
+        self.assertEqual(len(self.occurrences(master)), before + 10)
+        self.assertQuiet()
+
+    def test_an_all_day_series(self):
+        self.connect(self.ann)
+        day = self.at(2).start.date()
+        master = self.series(when=When(day, day + timedelta(days=1)))
+        self.sync()
+        events = self.occurrences(master)
+        self.assertEqual(
+            events.mapped("start_date"), [day + timedelta(days=n) for n in range(5)]
+        )
+        self.assertQuiet()
+
+    # ------------------------------------------------------------ made in Odoo
+
+    def recurring(self, **values):
+        when = self.at(2)
+        return (
+            self.env["calendar.event"]
+            .with_user(self.ann)
+            .with_context(
+                no_mail_to_attendees=True, skip_contact_description=True, dont_notify=True
+            )
+            .create(
+                {
+                    "name": "Weekly",
+                    "start": when.start.replace(tzinfo=None),
+                    "stop": when.stop.replace(tzinfo=None),
+                    "recurrency": True,
+                    "rrule_type": "daily",
+                    "end_type": "count",
+                    "count": 4,
+                    "interval": 1,
+                    "event_tz": "Europe/Berlin",
+                    **values,
+                }
+            )
+            .recurrence_id
+        )
+
+    def test_a_series_made_in_odoo_is_written_as_a_series(self):
+        self.connect(self.ann)
+        recurrence = self.recurring()
+        self.assertEqual(len(recurrence.calendar_event_ids), 4)
+        self.sync()
+        [master] = self.remote("odoo-ann@example.com")
+        self.assertIn("FREQ=DAILY", master.recurrence[0])
+        self.assertIn("COUNT=4", master.recurrence[0])
+        self.assertEqual(master.fields.name, "Weekly")
+        self.assertEqual(
+            set(recurrence.calendar_event_ids.sync_link_ids.mapped("state")), {"synced"}
+        )
+        self.assertQuiet()
+
+    def test_one_occurrence_changed_in_odoo_becomes_an_exception(self):
+        self.connect(self.ann)
+        recurrence = self.recurring()
+        self.sync()
+        events = recurrence.calendar_event_ids.sorted("start")
+        events[1].write({"name": "Special", "recurrence_update": "self_only"})
+        events[2].with_user(self.ann).unlink()
+        self.sync()
+        [master] = [e for e in self.remote("odoo-ann@example.com") if e.recurrence]
+        there = self.server.events("odoo-ann@example.com")
+        self.assertEqual(there[self.instance(master, 1)].fields.name, "Special")
+        self.assertEqual(master.fields.name, "Weekly")
+        self.assertTrue(any("EXDATE" in line for line in master.recurrence))
+        self.assertQuiet()
+
+    def test_all_occurrences_moved_in_odoo_move_the_series(self):
+        self.connect(self.ann)
+        recurrence = self.recurring()
+        self.sync()
+        base = recurrence.base_event_id
+        base.with_context(no_mail_to_attendees=True, dont_notify=True).write(
+            {
+                "start": base.start + relativedelta(hours=2),
+                "stop": base.stop + relativedelta(hours=2),
+                "recurrence_update": "all_events",
+            }
+        )
+        self.sync()
+        [master] = self.remote("odoo-ann@example.com")
+        self.assertEqual(master.fields.when.start, self.at(2, 11).start)
+        events = self.env["calendar.event"].search([("name", "=", "Weekly")])
+        self.assertEqual(len(events), 4)
+        self.assertEqual(set(events.sync_link_ids.mapped("state")), {"synced"})
+        self.assertQuiet()
+
+    def test_a_series_made_in_odoo_and_renamed_remotely_is_renamed(self):
+        self.connect(self.ann)
+        recurrence = self.recurring()
+        self.sync()
+        [master] = self.remote("odoo-ann@example.com")
+        self.server.edit("odoo-ann@example.com", master.remote_id, name="Renamed")
+        self.sync()
+        self.assertEqual(
+            set(recurrence.calendar_event_ids.mapped("name")), {"Renamed"}
+        )
+        self.assertQuiet()
+
+    def test_a_series_made_in_odoo_and_moved_remotely_keeps_its_meetings(self):
+        self.connect(self.ann)
+        events = self.recurring().calendar_event_ids.sorted("start")
+        self.sync()
+        [master] = self.remote("odoo-ann@example.com")
+        self.server.edit(
+            "odoo-ann@example.com", master.remote_id, when=self.at(2, 14)
+        )
+        self.sync()
+        self.assertEqual(len(events.exists().filtered("active")), 4)
+        self.assertEqual(events[0].start, self.at(2, 14).start.replace(tzinfo=None))
+        self.assertQuiet()
+
+    def test_a_series_deleted_in_odoo_is_deleted_remotely(self):
+        self.connect(self.ann)
+        recurrence = self.recurring()
+        self.sync()
+        recurrence.calendar_event_ids.with_user(self.ann).unlink()
+        self.sync()
+        self.assertEqual(self.remote("odoo-ann@example.com"), [])
+        self.assertQuiet()
