@@ -159,7 +159,7 @@ def _google_moment(
     try:
         if text := value.get("dateTime"):
             tz = known_zone(value.get("timeZone") or "")
-            at = _read_datetime(text)
+            at = read_datetime(text)
             if at.tzinfo is None:
                 at = at.replace(tzinfo=ZoneInfo(tz or known_zone(calendar_tz) or "UTC"))
             at = at.astimezone(UTC)
@@ -178,7 +178,8 @@ def _google_moment(
 _FRACTION = re.compile(r"\.\d+")
 
 
-def _read_datetime(text: str) -> datetime:
+def read_datetime(text: str) -> datetime:
+    """The moment that an RFC 3339 text names; naive if it has no offset."""
     if text.endswith(("Z", "z")):
         text = text[:-1] + "+00:00"
     if "." in text:
@@ -267,8 +268,8 @@ def _description(item: dict[str, Any], _tz: str) -> str:
 def google_body(write: Write) -> dict[str, Any]:
     """The body of an insert or a patch.
 
-    It names no attendee, and in a patch nothing but what changed. A ``None`` in it clears
-    the field at Google.
+    It names no attendee, and in a patch nothing but what changed. A ``None`` in it
+    clears the field at Google.
     """
     new = write.verb == "insert"
     body: dict[str, Any] = {"id": write.remote_id} if new else {}

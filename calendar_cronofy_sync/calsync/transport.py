@@ -1,4 +1,4 @@
-"""How a request travels: whom it may reach, how long it may take, what its answer means.
+"""How a request travels: where to, how long it may take, what its answer means.
 
 * :class:`Wire` sends requests to pinned hosts, with time limits, and never repeats one;
 * :func:`error_of` gives an HTTP status and the provider's reason their meaning;
@@ -203,7 +203,7 @@ def insist(
     call: Callable[[], T],
     *,
     repeatable: bool = True,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] | None = None,
 ) -> T:
     """The answer of ``call``, tried again as :func:`pause` says."""
     attempt = 0
@@ -214,7 +214,7 @@ def insist(
             wait = pause(error, attempt, repeatable=repeatable)
             if wait is None:
                 raise
-        sleep(wait)
+        (sleep or time.sleep)(wait)
         attempt += 1
 
 
@@ -374,8 +374,8 @@ class Reply(NamedTuple):
 class Wire:
     """A connection to the hosts of one provider, for one thread.
 
-    A request is sent once. What becomes of it is either a :class:`Reply` of any status or
-    an error that says whether it can have arrived.
+    A request is sent once. What becomes of it is either a :class:`Reply` of any status
+    or an error that says whether it can have arrived.
     """
 
     def __init__(

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from calsync import mapping
 from calsync.mapping import google_body, google_event, google_html, known_zone
 from calsync.values import FIELD_NAMES, Fields, Person, RemoteEvent, When, Write
-from hypothesis import given
-from hypothesis import strategies as st
 
 UTC = timezone.utc
 NINE = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -440,7 +441,7 @@ def test_there_and_back_changes_nothing(fields):
     assert event.fields.when.tz == fields.when.tz
 
 
-# --------------------------------------------------------------------------- the details
+# ------------------------------------------------------------------------- the details
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from calsync import errors, transport
 from calsync.transport import Limiter, Wire, backoff, google_error, insist, mask, pause
 

@@ -1,6 +1,7 @@
 """Tokens at rest: sealed, opened, and re-sealed under a new key."""
 
 import pytest
+
 from calsync.errors import KeyUnavailable
 from calsync.vault import Vault, new_key
 

@@ -1,4 +1,9 @@
 """The calendar services that an account can be connected to."""
 
+from .base import Provider
+from .google import GoogleProvider
+
 #: the provider class by its name in ``calendar.sync.account``
-PROVIDERS: dict = {}
+PROVIDERS: dict[str, type[Provider]] = {
+    "google": GoogleProvider,
+}
