@@ -43,11 +43,11 @@ def union(*sets: Iterable[tuple[Any, Any]]) -> list[Interval]:
     start, stop = ordered[0]
     for next_start, next_stop in ordered[1:]:
         if next_start > stop:
-            result.append(Interval(start, stop))
+            result.append(Interval._make((start, stop)))
             start, stop = next_start, next_stop
         elif next_stop > stop:
             stop = next_stop
-    result.append(Interval(start, stop))
+    result.append(Interval._make((start, stop)))
     return result
 
 
@@ -74,11 +74,11 @@ def difference(
         at = i
         while at < len(holes) and holes[at].start < stop:
             if start < holes[at].start:
-                result.append(Interval(start, holes[at].start))
+                result.append(Interval._make((start, holes[at].start)))
             start = holes[at].stop
             at += 1
         if start < stop:
-            result.append(Interval(start, stop))
+            result.append(Interval._make((start, stop)))
         i = max(i, at - 1)  # the last hole may reach into the next interval
     return result
 
@@ -127,7 +127,7 @@ def _common(first: list[Interval], second: list[Interval]) -> list[Interval]:
         start = max(first[i].start, second[j].start)
         stop = min(first[i].stop, second[j].stop)
         if start < stop:
-            result.append(Interval(start, stop))
+            result.append(Interval._make((start, stop)))
         if first[i].stop < second[j].stop:
             i += 1
         else:
