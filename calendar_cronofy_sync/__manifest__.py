@@ -21,6 +21,7 @@
     },
     "data": [
         "security/calendar_sync_security.xml",
+        "security/hr_interview_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
         "views/calendar_sync_account_views.xml",
@@ -29,7 +30,17 @@
         "views/res_users_views.xml",
         "wizards/calendar_sync_account_revoke_views.xml",
         "views/calendar_sync_menus.xml",
+        "data/hr_interview_data.xml",
+        "data/hr_interview_template_data.xml",
+        "views/hr_interview_views.xml",
+        "views/hr_interview_page_templates.xml",
     ],
     "uninstall_hook": "uninstall_hook",
+    "assets": {
+        "calendar_cronofy_sync.assets_interview": [
+            "calendar_cronofy_sync/static/public/interview.css",
+            "calendar_cronofy_sync/static/public/interview.js",
+        ],
+    },
     "application": True,
 }

@@ -1,0 +1,84 @@
+"""What the applicant's page asks and does; called in superuser mode by the controller."""
+
+from datetime import timedelta
+
+from markupsafe import escape
+
+from odoo import fields, models
+
+from .hr_interview_claim import SlotTaken
+
+
+class HrInterview(models.Model):
+    _inherit = "hr.interview"
+
+    def _slots_for_page(self, moving=False):
+        """The slots an applicant may choose from now, everybody asked live.
+
+        A calendar that does not answer right now hides no slot: it is asked again when
+        the slot is confirmed.
+        """
+        soonest = fields.Datetime.now() + timedelta(hours=self.minimum_notice)
+        if moving:
+            self._keep_slots(self._look())
+            return self._choosable(soonest)
+        people, window = self._ask()
+        lenient = {
+            (slot.start, slot.stop)
+            for slot in self._found(self._run(people, window, lenient=True))
+        }
+        slots = self._choosable(soonest).filtered(
+            lambda slot: (slot.start, slot.stop) in lenient
+        )
+        if not slots and self.refill:
+            fresh = list(self._found(self._run(people, window)))
+            known = {(slot.start, slot.stop) for slot in self._open_slots()}
+            self._add_slots(s for s in fresh if (s.start, s.stop) not in known)
+            times = {(slot.start, slot.stop) for slot in fresh}
+            slots = self._choosable(soonest).filtered(
+                lambda slot: (slot.start, slot.stop) in times
+            )
+        return slots
+
+    def _choosable(self, soonest):
+        return (
+            self._open_slots()
+            .filtered(lambda slot: not slot.parent_id and slot.start >= soonest)
+            .sorted("start")
+        )
+
+    def _applicant_books(self, slot):
+        """Book or move as the applicant, who has to keep the minimum notice."""
+        soonest = fields.Datetime.now() + timedelta(hours=self.minimum_notice)
+        if slot.start < soonest:
+            raise SlotTaken(self.env._("This slot is no longer free."))
+        self._book(slot, author=self.applicant_id.partner_id)
+
+    def _slot_lost(self, slot):
+        """Somebody else was faster."""
+        slot._release()
+        slot.state = "gone"
+
+    def _applicant_cancels(self, message):
+        name = self.applicant_id.partner_name or ""
+        if message:
+            self.applicant_note = message
+        self._ask_recruiter(
+            self.env._("%(name)s has cancelled the interview", name=name), escape(message)
+        )
+        self._cancel(author=self.applicant_id.partner_id)
+
+    def _none_suits(self, message):
+        """Pass on that no slot suits, once per message."""
+        if not message or message == self.applicant_note:
+            return
+        self.applicant_note = message
+        name = self.applicant_id.partner_name or ""
+        self._ask_recruiter(
+            self.env._("None of the offered times suits %(name)s", name=name),
+            escape(message),
+        )
+        self._tell(
+            self.env._("None of the offered times suits: %(message)s", message=message),
+            author=self.applicant_id.partner_id,
+        )

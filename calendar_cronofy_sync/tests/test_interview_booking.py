@@ -1,0 +1,292 @@
+"""Booking an interview: atomic, fair, asked once more, and told once."""
+
+import contextlib
+
+from odoo import Command
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from ..models.hr_interview import CalendarUnreachable
+from ..models.hr_interview_claim import SlotTaken
+from .interview_common import InterviewCase, span, utc
+
+
+@tagged("post_install", "-at_install")
+class TestInterviewBooking(InterviewCase):
+    def book(self, interview, clock):
+        interview.action_book(self.slot(interview, clock).id)
+
+    def searched(self, *panels, **values):
+        interview = self.new_interview(*panels, **values)
+        interview.action_find_slots()
+        return interview
+
+    # -- what a booking makes
+
+    def test_a_booking_is_one_meeting_of_all_interviewers_and_one_mail(self):
+        interview = self.searched(self.ann | self.bob, location="Room 1")
+        with self.mails() as mails:
+            self.book(interview, "09:00")
+        event = interview.event_id
+        self.assertEqual(interview.state, "booked")
+        self.assertEqual(interview.interviewer_ids, self.ann | self.bob)
+        self.assertEqual((event.start, event.stop), (utc("Mo 09:00"), utc("Mo 10:00")))
+        self.assertEqual(event.partner_ids, (self.ann | self.bob).partner_id)
+        self.assertEqual(event.applicant_id, self.applicant)
+        self.assertEqual(event.user_id, self.recruiter)
+        self.assertEqual(event.location, "Room 1")
+        self.assertFalse(event.activity_ids)
+        self.assertEqual(len(mails), 1)
+        self.assertEqual(mails[0].attachment_ids.mapped("name"), ["interview.ics"])
+        self.assertEqual(
+            interview.slot_ids.mapped("state"), ["booked"], "the others are no longer shown"
+        )
+
+    def test_the_calendar_entry_names_no_interviewers_address(self):
+        interview = self.searched(self.ann)
+        self.book(interview, "09:00")
+        text = interview._ics("REQUEST").replace("\r\n ", "")
+        self.assertIn("DTSTART:20261130T090000Z", text)
+        self.assertIn("METHOD:REQUEST", text)
+        self.assertNotIn(self.ann.email, text)
+        self.assertIn(interview.access_token, text)
+        for line in interview._ics().split("\r\n"):
+            self.assertLessEqual(len(line.encode()), 75)
+
+    def test_video_call(self):
+        interview = self.searched(video=True)
+        self.book(interview, "09:00")
+        self.assertIn("/calendar/join_videocall/", interview.event_id.videocall_location)
+        self.assertIn("URL:", interview._ics())
+
+    def test_one_line_in_the_chatter_per_change(self):
+        interview = self.searched()
+        before = self.applicant.message_ids
+        self.book(interview, "09:00")
+        self.assertEqual(len(self.applicant.message_ids - before), 1)
+
+    # -- asked once more
+
+    def test_a_slot_that_became_busy_in_the_calendar_is_refused(self):
+        interview = self.searched()
+        self.live[self.ann.id] = [span("Mo", "09:30", "09:40")]
+        with self.assertRaises(SlotTaken):
+            self.book(interview, "09:00")
+        self.assertEqual(interview.state, "draft")
+        self.assertFalse(interview.event_id)
+
+    def test_a_slot_taken_by_a_meeting_of_odoo_is_refused(self):
+        interview = self.searched()
+        self.meeting(self.ann, "Mo", "09:30", "09:45")
+        with self.assertRaises(SlotTaken):
+            self.book(interview, "09:00")
+
+    def test_an_unreachable_calendar_refuses_unless_the_company_decided_otherwise(self):
+        interview = self.searched()
+        del self.live[self.ann.id]
+        with self.assertRaises(CalendarUnreachable):
+            self.book(interview, "09:00")
+        self.env.company.interview_unreachable = "odoo"
+        before = self.applicant.message_ids
+        self.book(interview, "09:00")
+        self.assertIn("could not be asked", (self.applicant.message_ids - before).body)
+
+    def test_only_open_slots_of_this_interview(self):
+        interview, other = self.searched(), self.searched()
+        with self.assertRaises(SlotTaken):
+            interview.action_book(self.slot(other, "09:00").id)
+        self.book(interview, "09:00")
+        with self.assertRaises(SlotTaken):
+            interview.action_book(interview.slot_ids.id)
+
+    # -- two interviews, one interviewer
+
+    def test_two_interviews_cannot_share_an_interviewers_time(self):
+        first = self.searched(self.ann)
+        second = self.searched(self.ann | self.bob, duration=90, step=30)
+        self.book(first, "09:00")
+        with self.assertRaises(SlotTaken):
+            self.book(second, "08:30")
+        second.action_find_slots()
+        self.assertNotIn("08:30", self.starts(second))
+        self.assertIn("12:00", self.starts(second))
+
+    def test_the_database_itself_refuses_an_overlap(self):
+        """What another transaction took meanwhile is invisible, and yet decisive."""
+        first, second = self.searched(), self.searched()
+        self.book(first, "09:00")
+        claims = self.env["hr.interview.claim"]
+        with self.assertRaises(SlotTaken):
+            claims._take(second, self.ann, utc("Mo 09:59"), utc("Mo 10:30"))
+        claims._take(second, self.ann, utc("Mo 10:00"), utc("Mo 10:30"))
+
+    def test_buffers_are_kept_after_booking_and_may_touch_each_other(self):
+        first = self.searched(buffer_after=15)
+        self.book(first, "09:00")
+        second = self.searched(step=15, duration=30)
+        self.assertNotIn("10:00", self.starts(second))
+        self.assertIn("10:15", self.starts(second))
+        third = self.searched(step=15, duration=30, buffer_before=15)
+        self.assertIn("10:15", self.starts(third), "15 minutes serve both")
+        self.book(third, "10:15")
+
+    # -- N of a panel
+
+    def test_the_one_with_the_fewest_interviews_is_chosen_and_it_is_said_why(self):
+        busy = self.searched(self.ann)
+        self.book(busy, "07:00")
+        interview = self.searched((1, self.ann | self.bob))
+        self.book(interview, "09:00")
+        self.assertEqual(interview.interviewer_ids, self.bob)
+        self.assertIn("fewest", interview.choice_reason)
+        self.assertIn("Ann (1)", interview.choice_reason)
+        self.assertEqual(interview._claims().user_id, self.bob, "ann's time is her own")
+
+    def test_another_member_steps_in_when_the_first_is_taken_meanwhile(self):
+        interview = self.searched((1, self.ann | self.bob))
+        claims = self.env["hr.interview.claim"]
+        claims._take(self.searched(), self.ann, utc("Mo 09:00"), utc("Mo 10:00"))
+        self.book(interview, "09:00")
+        self.assertEqual(interview.interviewer_ids, self.bob)
+
+    # -- moving
+
+    def test_moving_keeps_the_meeting_and_ignores_its_own_time(self):
+        interview = self.searched(step=30)
+        self.book(interview, "09:00")
+        event, token = interview.event_id, interview.access_token
+        account = self.env["calendar.sync.account"].sudo()
+        account.create({"user_id": self.ann.id, "provider": "google", "state": "active"})
+        self.live[self.ann.id] = [span("Mo", "09:00", "10:00")]  # our own entry
+        interview.action_find_slots()
+        self.assertIn("09:30", self.starts(interview))
+        with self.mails() as mails:
+            self.book(interview, "09:30")
+        self.assertEqual(interview.event_id, event)
+        self.assertEqual(event.start, utc("Mo 09:30"))
+        self.assertEqual(interview.access_token, token)
+        self.assertEqual(len(mails), 1)
+        self.assertEqual(interview._claims().filtered("kind").start, utc("Mo 09:30"))
+
+    def test_in_a_calendar_we_only_ask_a_busy_time_is_somebody_elses(self):
+        interview = self.searched(step=30)
+        self.book(interview, "09:00")
+        self.live[self.ann.id] = [span("Mo", "09:00", "10:00")]
+        interview.action_find_slots()
+        self.assertNotIn("09:30", self.starts(interview))
+
+    # -- offers and holds
+
+    def test_an_offer_makes_the_link_and_opens_the_composer(self):
+        interview = self.searched()
+        slots = self.slot(interview, "09:00") | self.slot(interview, "13:00")
+        with self.mails() as mails:
+            action = interview.action_offer(slots.ids)
+        self.assertEqual(interview.state, "offered")
+        self.assertEqual(interview.slot_ids, slots)
+        self.assertTrue(interview.access_token)
+        self.assertIn(interview.access_token, interview.share_url)
+        self.assertEqual(action["res_model"], "mail.compose.message")
+        self.assertFalse(mails, "the recruiter sends it")
+        composer = (
+            self.env["mail.compose.message"]
+            .with_user(self.recruiter)
+            .with_context(**action["context"])
+            .create({})
+        )
+        self.assertIn(interview.access_token, composer.body)
+        self.assertEqual(composer.partner_ids, self.applicant.partner_id)
+        composer._action_send_mail()
+
+    def test_holds_block_others_and_not_the_offer_itself(self):
+        offer = self.searched(step=30)
+        slots = self.slot(offer, "09:00") | self.slot(offer, "09:30")
+        offer.action_offer(slots.ids, hold=True)
+        self.assertTrue(offer.hold)
+        self.assertEqual(slots.mapped("state"), ["held", "held"])
+        entries = slots.hold_event_id
+        self.assertEqual(entries.attendee_ids.mapped("state"), ["tentative"] * 2)
+        other = self.searched()
+        self.assertNotIn("09:00", self.starts(other))
+        self.assertIn("12:00", self.starts(other))
+        with self.assertRaises(SlotTaken):
+            other._take(self.ann, utc("Mo 09:00"), utc("Mo 09:30"))
+        offer.action_book(slots[1].id)
+        self.assertFalse(entries.exists())
+        self.assertFalse(offer._claims().filtered("held"))
+        other.action_find_slots()
+        self.assertIn("08:00", self.starts(other))
+        self.assertNotIn("09:00", self.starts(other))
+
+    def test_withdrawing_and_expiring_release_what_was_held(self):
+        for way in ("action_withdraw", "_cron"):
+            with self.subTest(way):
+                offer = self.searched()
+                offer.action_offer(self.slot(offer, "09:00").ids, hold=True)
+                entry = offer.slot_ids.hold_event_id
+                if way == "_cron":
+                    offer.expires_at = "2026-11-27 09:00:00"
+                    with self.enter_registry_test_mode(), contextlib.suppress(UserError):
+                        self.env.ref(
+                            "calendar_cronofy_sync.ir_cron_interview"
+                        ).method_direct_trigger()
+                    self.assertEqual(offer.state, "expired")
+                else:
+                    offer.action_withdraw()
+                    self.assertEqual(offer.state, "draft")
+                self.assertFalse(entry.exists())
+                self.assertFalse(offer._claims())
+
+    def test_somebody_who_deletes_the_tentative_entry_frees_the_slot(self):
+        offer = self.searched()
+        offer.action_offer(self.slot(offer, "09:00").ids, hold=True)
+        offer.slot_ids.hold_event_id.active = False
+        self.assertFalse(offer._claims())
+        self.assertEqual(offer.slot_ids.state, "proposed")
+
+    def test_nothing_to_offer(self):
+        with self.assertRaises(UserError):
+            self.new_interview().action_offer()
+
+    # -- cancelling
+
+    def test_cancelling_archives_the_meeting_and_frees_everybody(self):
+        interview = self.searched()
+        self.book(interview, "09:00")
+        with self.mails() as mails:
+            interview.action_cancel()
+        self.assertEqual(interview.state, "cancelled")
+        self.assertFalse(interview.event_id.active)
+        self.assertFalse(interview._claims())
+        self.assertEqual(len(mails), 1)
+        self.assertIn("09:00", self.starts(self.searched()))
+
+    def test_a_booked_interview_cannot_be_deleted(self):
+        interview = self.searched()
+        self.book(interview, "09:00")
+        with self.assertRaises(UserError):
+            interview.unlink()
+
+    # -- by itself
+
+    def test_a_stage_of_the_job_offers_by_itself(self):
+        stage = self.env["hr.recruitment.stage"].create({"name": "Interview"})
+        self.job.write(
+            {
+                "interview_stage_id": stage.id,
+                "interviewer_ids": [Command.set(self.ann.ids)],
+                "interview_days": 7,
+            }
+        )
+        self.asked.clear()
+        self.applicant.with_user(self.recruiter).stage_id = stage
+        self.assertFalse(self.asked, "no network in the user's own write")
+        interview = self.applicant.interview_ids
+        self.assertEqual(interview.state, "draft")
+        with self.mails() as mails, self.enter_registry_test_mode():
+            self.env.ref(
+                "calendar_cronofy_sync.ir_cron_interview"
+            ).method_direct_trigger()
+        self.assertEqual(interview.state, "offered")
+        self.assertEqual(len(mails), 1)
+        self.assertIn(interview.access_token, mails[0].body_html)
