@@ -1,5 +1,7 @@
 """A user's connection to a calendar service: its state, its settings, its rights."""
 
+from markupsafe import Markup
+
 from odoo import api, fields, models
 from odoo.exceptions import AccessError, UserError, ValidationError
 
@@ -156,8 +158,9 @@ class CalendarSyncAccount(models.Model):
     @api.constrains("target_calendar_id")
     def _check_target(self):
         for account in self:
-            target = account.target_calendar_id
-            if target and target.account_id != account:
+            # sudo: somebody else's calendar is refused with a word, too
+            target = account.sudo().target_calendar_id
+            if target and target.account_id.id != account.id:
                 raise ValidationError(
                     self.env._("This calendar belongs to another connection.")
                 )
