@@ -21,7 +21,8 @@ Addresses below ``sim.url``
 Controls
     Those of :mod:`simulators.kit`, and each method of
     :class:`~simulators.google.server.GoogleSimulator` marked ``@control``:
-    ``create_user``, ``create_calendar``, ``share``, ``delete_calendar``,
+    ``create_user``, ``create_outsider``, ``create_calendar``, ``share``,
+    ``delete_calendar``,
     ``insert_event``, ``import_event``, ``patch_event``, ``delete_event``,
     ``get_event``, ``list_events``, ``respond`` (all as a user, on the way that the API
     takes), ``plant_event`` (an item no client could have made), ``purge_tombstones``,

@@ -1,6 +1,7 @@
 """Calendars, the calendar list, access control, colours and settings."""
 
 import uuid
+import zlib
 from typing import Any
 
 from ..kit import Response
@@ -263,9 +264,13 @@ class CalendarList:
         return Response(204)
 
 
+def _default_colour(calendar_id: str) -> str:
+    return str(zlib.crc32(calendar_id.encode()) % 24 + 1)
+
+
 def _colours(entry: Entry) -> dict:
     palette = CALENDAR_COLORS.split()
-    number = entry.fields.get("colorId") or str(sum(entry.calendar.encode()) % 24 + 1)
+    number = entry.fields.get("colorId") or _default_colour(entry.calendar)
     colour = palette[(int(number) - 1) % 24]
     return {
         "colorId": number,

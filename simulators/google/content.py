@@ -41,6 +41,7 @@ def content(
     copy: Copy | None = None,
 ) -> tuple[dict, Moment, Moment]:
     """The writable fields in Google's normal form, start and end."""
+    body = without_nulls(body)
     start, stop = _times(body, calendar)
     fields = {
         name: body[name]
@@ -234,3 +235,12 @@ def merge_patch(base: Any, patch: Any) -> Any:
         else:
             merged[name] = merge_patch(merged.get(name), value)
     return merged
+
+
+def without_nulls(value: Any) -> Any:
+    """A null is as good as nothing, however deep."""
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value if item is not None]
+    return value

@@ -124,7 +124,8 @@ class Events:
     def _new_id(self, calendar: Calendar, body: dict) -> str:
         event_id = body.get("id")
         if not event_id:
-            return uuid.uuid4().hex[:26]
+            foreign = self.store.users[calendar.owner].outside
+            return ("_" if foreign else "") + uuid.uuid4().hex[:26]
         if not CLIENT_ID.match(event_id):
             raise errors.invalid("Invalid resource id value.")
         if body.get("iCalUID"):

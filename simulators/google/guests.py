@@ -68,6 +68,8 @@ class Guests:
             for kind, values in (("private", private), ("shared", properties))
             if values
         }
+        if own.cancelled and not own.bare and not copy.cancelled:
+            personal["status"] = "cancelled"  # the guest removed it, and it stays so
         own.fields = {**copying.deepcopy(shared), **personal}
         if extended:
             own.fields["extendedProperties"] = extended
@@ -78,6 +80,17 @@ class Guests:
             for exception in self.store.calendars[copy.calendar].exceptions(copy.id):
                 if exception.attendee(email) or exception.cancelled:
                     self._deliver(exception, email)
+            self._refresh_own_exceptions(own, copy)
+
+    def _refresh_own_exceptions(self, own: Copy, organizers: Copy) -> None:
+        """Exceptions that only the guest has follow the series as well."""
+        theirs = self.store.calendars[organizers.calendar].events
+        for exception in self.store.calendars[own.calendar].exceptions(own.id):
+            if exception.id not in theirs and not exception.cancelled:
+                kept = {k: v for k, v in exception.fields.items() if k in PERSONAL}
+                fields = {k: v for k, v in own.fields.items() if k != "recurrence"}
+                exception.fields = {**fields, **kept, "recurringEventId": own.id}
+                self.store.put(exception)
 
     def _withdraw(self, event_id: str, email: str, source: Copy) -> None:
         """The guest is no longer invited: only the id remains on their calendar."""
@@ -228,7 +241,8 @@ class Guests:
     ) -> None:
         wanted = sending(args)
         for email in emails:
-            outside = email not in self.store.users
+            user = self.store.users.get(email)
+            outside = user is None or user.outside
             if email == actor or wanted == "none":
                 continue
             if wanted == "externalOnly" and not outside:

@@ -33,10 +33,12 @@ textarea:focus-visible { outline: 3px solid #aecbfa; outline-offset: 1px; }
   display: grid; place-items: center; font-weight: 500; flex: none; }
 .scope { display: flex; gap: .8rem; padding: .7rem 0; align-items: flex-start;
   border-bottom: 1px solid var(--line); }
-.scope input { margin-top: .3rem; width: 1.1rem; height: 1.1rem; }
+.scope input { margin-top: .3rem; width: 1.1rem; height: 1.1rem; flex: none; }
 .row { display: flex; gap: .75rem; flex-wrap: wrap; align-items: center; }
 .spread { justify-content: space-between; }
-.week { display: grid; grid-template-columns: repeat(7, minmax(0, 1fr)); gap: .5rem; }
+.week { display: grid; grid-template-columns: repeat(7, minmax(0, 1fr)); gap: .5rem;
+  margin-bottom: 1.25rem; }
+.card > h2:first-child, .card > p:last-child { margin-block: 0 .75rem; }
 .day { background: #fff; border: 1px solid var(--line); border-radius: 12px;
   padding: .5rem; min-height: 11rem; }
 .day.today { border-color: var(--blue); box-shadow: 0 0 0 1px var(--blue); }
@@ -48,7 +50,8 @@ textarea:focus-visible { outline: 3px solid #aecbfa; outline-offset: 1px; }
 .event.free { background: #fff; border: 1px dashed var(--line);
   border-left: 4px solid var(--c); }
 .event b { font-weight: 500; } .event .when { color: var(--soft); display: block; }
-form.grid { display: grid; grid-template-columns: 9rem 1fr; gap: .6rem 1rem;
+form.grid { display: grid; grid-template-columns: 7rem minmax(0, 1fr); gap: .6rem 1rem;
+  margin: 1rem 0;
   align-items: center; }
 form.grid .wide { grid-column: 1 / -1; }
 input[type=text], input[type=datetime-local], input[type=date], select, textarea {

@@ -109,7 +109,9 @@ class OAuth:
         user = query.get("authuser") or query.get("login_hint")
         if user not in self.store.users:
             return consent.account_chooser(
-                client.name, query, list(self.store.users.values())
+                client.name,
+                query,
+                [user for user in self.store.users.values() if not user.outside],
             )
         request.user = user
         granted = self.grants.get((user, client.project), frozenset())

@@ -292,6 +292,17 @@ class GoogleSimulator(Simulator):
             return self.store.add_user(email, name, timezone).email
 
     @control
+    def create_outsider(self, email: str, timezone: str = "Europe/Berlin") -> str:
+        """Somebody without a Google account, whose invitations arrive by mail.
+
+        Their events are made, changed and called off as everybody's, with
+        ``insert_event`` and so on; on the guests' calendars the ids look foreign.
+        """
+        with self.lock:
+            name = email.split("@")[0].capitalize()
+            return self.store.add_user(email, name, timezone, outside=True).email
+
+    @control
     def create_calendar(
         self,
         user: str,

@@ -39,6 +39,8 @@ class User:
     email: str
     name: str
     timezone: str
+    outside: bool = False
+    """Somebody who is not with Google, but sends invitations and gets them."""
     settings: dict[str, str] = field(default_factory=dict)
     list_log: dict[str, int] = field(default_factory=dict)
     """Calendar ids of the calendar list in order of their last change."""
@@ -188,8 +190,10 @@ class Store:
 
     # people and calendars
 
-    def add_user(self, email: str, name: str, timezone: str) -> User:
-        user = self.users[email] = User(email, name, timezone)
+    def add_user(
+        self, email: str, name: str, timezone: str, outside: bool = False
+    ) -> User:
+        user = self.users[email] = User(email, name, timezone, outside)
         user.settings = {
             "timezone": timezone,
             "locale": "en",

@@ -110,6 +110,9 @@ def _show_attendees(
         if row["email"] == calendar.id:
             row["self"] = True
         rows.append(row)
+    secret = copy.fields.get("guestsCanSeeOtherGuests") is False
+    if secret and not copy.is_organizers:
+        rows = [row for row in rows if row.get("self")]
     if most and len(rows) > most:
         shown["attendeesOmitted"] = True
         rows = [row for row in rows if row.get("self")]

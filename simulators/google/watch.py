@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime
 from urllib.parse import quote, urlsplit
 
-from ..courier import Courier, Letter
+from ..courier import LOOPBACK, Courier, Letter
 from ..kit import Response
 from . import errors
 from .calls import Call
@@ -17,7 +17,6 @@ from .store import Store
 
 DEFAULT_TTL = 604_800
 MAX_TTL = 2_592_000
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass

@@ -1356,6 +1356,39 @@ def test_deleting_a_series_deletes_all_of_it(ann, bob):
     assert ann.list()["items"] == [] == bob.list()["items"]
 
 
+def test_an_invitation_from_outside_looks_foreign_and_is_the_organizers(sim, ann):
+    """34"""
+    boss = sim.create_outsider("boss@elsewhere.example")
+    body = {**timed(), "summary": "Audit", "attendees": [{"email": ANN}]}
+    event = sim.insert_event(boss, body)
+    copy = ann.ok("GET", f"{EV}/{event['id']}")
+    assert copy["id"].startswith("_") and copy["organizer"] == {"email": boss}
+    found = ann.reason("PATCH", f"{EV}/{event['id']}", {"summary": "x"})
+    assert found == (403, "forbiddenForNonOrganizer")
+    assert boss not in requests.get(auth_url(sim), timeout=10).text
+    sim.delete_event(boss, event["id"], sendUpdates="all")
+    assert ann.ok("GET", f"{EV}/{event['id']}")["status"] == "cancelled"
+
+
+def test_what_a_guest_removed_stays_removed(sim, ann, bob):
+    """34"""
+    event = ann.insert({"summary": "Tea", "attendees": [{"email": BOB}]})
+    path = f"{EV}/{event['id']}"
+    bob.send("DELETE", path)
+    ann.ok("PATCH", path, {"summary": "Coffee"})
+    assert bob.ok("GET", path)["status"] == "cancelled"
+
+
+def test_a_guests_own_exception_follows_the_series(ann, bob):
+    """54"""
+    series = ann.insert({**weekly(), "attendees": [{"email": BOB}]})
+    second = f"{EV}/{series['id']}_20260316T090000Z"
+    bob.ok("PATCH", second, {"colorId": "5"})
+    ann.ok("PATCH", f"{EV}/{series['id']}", {"summary": "Coffee"})
+    shown = bob.ok("GET", second)
+    assert (shown["summary"], shown["colorId"]) == ("Coffee", "5")
+
+
 def test_a_guest_of_one_instance_has_the_exception_without_its_series(ann, bob):
     """34"""
     series = ann.insert(weekly())
@@ -1539,6 +1572,12 @@ def test_a_channel_expires(sim, ann, hook):
     sim.insert_event(ANN, timed())
     assert sim.watch.courier.wait()
     assert hook.states() == [(1, "sync")]
+
+
+def test_nothing_is_sent_to_other_machines(sim, ann, hook):
+    watching(ann, hook, address="https://odoo.example.com/notify")
+    assert sim.watch.courier.wait()
+    assert sim.notifications()[-1]["attempts"] == 0
 
 
 @pytest.mark.parametrize(
