@@ -198,6 +198,15 @@ def _google_original(item: dict[str, Any], calendar_tz: str) -> datetime | date:
     return _google_moment(value, calendar_tz, "original start")[0]
 
 
+_INSTANCE = re.compile(r"(.+)_\d{8}(?:T\d{6}Z)?")
+
+
+def family(remote_id: str) -> str:
+    """The id of the series whose occurrence an id names at Google, else the id itself."""
+    match = _INSTANCE.fullmatch(remote_id)
+    return match[1] if match else remote_id
+
+
 def _google_recurrence(lines: Any) -> tuple[str, ...]:
     if not lines:
         return ()

@@ -12,7 +12,6 @@ https://developers.google.com/workspace/calendar/api/v3/reference.
 from __future__ import annotations
 
 import json
-import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -45,7 +44,7 @@ from ..errors import (
     Unavailable,
 )
 from ..intervals import Interval, union
-from ..mapping import GOOGLE_ITEM, google_body, google_event, read_datetime
+from ..mapping import GOOGLE_ITEM, family, google_body, google_event, read_datetime
 from ..transport import (
     TIMEOUT,
     Limiter,
@@ -111,7 +110,6 @@ COVERED_BY = {
 }
 ROLES = ("owner", "writer", "reader", "freeBusyReader")
 _PAGE_FIELDS = f"nextPageToken,nextSyncToken,timeZone,items({GOOGLE_ITEM})"
-_INSTANCE = re.compile(r"(.+)_\d{8}(?:T\d{6}Z)?")
 
 
 class GoogleProvider:
@@ -432,9 +430,13 @@ class GoogleProvider:
         self, calendar_id: str, write: Write, answer: dict[str, Any] | SyncError
     ) -> Outcome:
         if not isinstance(answer, SyncError):
-            event = None
-            if write.verb != "delete":
-                event = google_event(answer, calendar_tz="UTC")
+            if write.verb == "delete":
+                return Outcome(key=write.key)
+            event = google_event(answer, calendar_tz="UTC")
+            if (
+                event.cancelled
+            ):  # Google patches deleted events, and leaves them deleted
+                return Outcome(key=write.key, error=Gone(reason="cancelled"))
             return Outcome(key=write.key, event=event)
         if write.verb == "insert":
             return Outcome(key=write.key, error=answer)
@@ -813,26 +815,20 @@ def _steps(writes: Sequence[Write]) -> list[list[int]]:
     """
     steps: list[list[int]] = []
     series: dict[str, int] = {}
-    family: dict[str, int] = {}
+    anybody: dict[str, int] = {}
     single: dict[str, int] = {}
     for at, write in enumerate(writes):
-        root = _family(write.remote_id)
+        root = family(write.remote_id)
         if root == write.remote_id:
-            step = series[root] = family.get(root, -1) + 1
+            step = series[root] = anybody.get(root, -1) + 1
         else:
             last = max(series.get(root, -1), single.get(write.remote_id, -1))
             step = single[write.remote_id] = last + 1
-        family[root] = max(step, family.get(root, -1))
+        anybody[root] = max(step, anybody.get(root, -1))
         if step == len(steps):
             steps.append([])
         steps[step].append(at)
     return steps
-
-
-def _family(remote_id: str) -> str:
-    """The id of the series that an occurrence belongs to, else the id itself."""
-    match = _INSTANCE.fullmatch(remote_id)
-    return match[1] if match else remote_id
 
 
 #: errors of one write after which it makes no sense to send others
@@ -843,7 +839,7 @@ def _obstacle(
     write: Write, rows: Mapping[str, str | SyncError], failed: set[str]
 ) -> SyncError | None:
     """Why a write cannot even be sent."""
-    if {write.remote_id, _family(write.remote_id)} & failed:
+    if {write.remote_id, family(write.remote_id)} & failed:
         return Unavailable(reason="waits for an earlier write")
     row = rows.get(write.remote_id)
     return row if write.response and isinstance(row, SyncError) else None

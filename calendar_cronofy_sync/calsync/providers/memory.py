@@ -2,7 +2,8 @@
 
 :class:`MemoryServer` is the service, with the people who use it (its public methods)
 and the faults it can have. :class:`MemoryProvider` is one account's connection to it.
-There is no clock and no chance in it: the same calls give the same answers.
+There is no clock and no chance in it: the same calls give the same answers. Providers
+may be used in several threads; the server answers one at a time.
 
 It behaves like Google where that matters to a synchronisation: ids stay taken after a
 deletion, texts are rewritten, versions change with every change, a change of a series
@@ -12,15 +13,18 @@ reaches its exceptions, and a deleted occurrence is a bare cancelled item.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, timezone
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 from ..errors import (
+    AnswerLost,
     AuthExpired,
     Conflict,
     Duplicate,
@@ -31,10 +35,11 @@ from ..errors import (
     RuleUnreadable,
     SyncError,
     TokenInvalid,
+    Unavailable,
     Unsupported,
 )
 from ..intervals import Interval, union
-from ..mapping import google_html
+from ..mapping import family, google_html
 from ..recurrence import Occurrence, expand, instance_id
 from ..values import (
     FIELD_NAMES,
@@ -52,6 +57,8 @@ from ..values import (
     Window,
     Write,
 )
+
+T = TypeVar("T")
 
 BATCH = 50
 PAGE_SIZE = 2500
@@ -95,6 +102,17 @@ class _Fault:
     after: bool
 
 
+def _one_at_a_time(method: Callable[..., T]) -> Callable[..., T]:
+    """Let a method of the server, or of its provider, run under the server's lock."""
+
+    @wraps(method)
+    def locked(self: Any, *args: Any, **options: Any) -> T:
+        with getattr(self, "_server", self)._lock:
+            return method(self, *args, **options)
+
+    return locked
+
+
 class MemoryServer:
     """The service and the people who use it."""
 
@@ -111,6 +129,7 @@ class MemoryServer:
         self.requests: list[str] = []
         self._changes = 0
         self._faults: list[_Fault] = []
+        self._lock = threading.RLock()
         self.url = f"memory://{id(self)}/"
         _servers[self.url] = self
 
@@ -144,6 +163,7 @@ class MemoryServer:
         )
         return remote_id
 
+    @_one_at_a_time
     def share(self, calendar_id: str, account: str, role: str) -> None:
         """Give an account a role; ``none`` takes the calendar from it."""
         calendar = self.calendars[calendar_id]
@@ -152,6 +172,7 @@ class MemoryServer:
         if role == "none":
             del calendar.roles[account]
 
+    @_one_at_a_time
     def put(self, calendar_id: str, event: RemoteEvent) -> RemoteEvent:
         """Lay an event into a calendar as it is, under a new version."""
         calendar = self.calendars[calendar_id]
@@ -166,6 +187,7 @@ class MemoryServer:
         calendar.log[event.remote_id] = self._changes
         return event
 
+    @_one_at_a_time
     def edit(self, calendar_id: str, remote_id: str, **changes: Any) -> RemoteEvent:
         """Change fields (``name="x"``) or anything else of an event or occurrence."""
         event = self._present(calendar_id, remote_id)
@@ -175,6 +197,7 @@ class MemoryServer:
         changed = replace(event, fields=replace(event.fields, **fields), **changes)
         return self._change(calendar_id, event, changed, frozenset(fields))
 
+    @_one_at_a_time
     def remove(self, calendar_id: str, remote_id: str) -> None:
         """Delete an event, a series with all its exceptions, or one occurrence."""
         event = self._present(calendar_id, remote_id)
@@ -185,16 +208,19 @@ class MemoryServer:
             if not exception.cancelled:
                 self.put(calendar_id, replace(exception, status="cancelled"))
 
+    @_one_at_a_time
     def events(self, calendar_id: str) -> dict[str, RemoteEvent]:
         """What is in the calendar now, without the cancelled ones."""
         events = self.calendars[calendar_id].events
         return {key: event for key, event in events.items() if not event.cancelled}
 
+    @_one_at_a_time
     def expire_tokens(self) -> None:
         """No token handed out so far is good any more."""
         for calendar in self.calendars.values():
             calendar.epoch += 1
 
+    @_one_at_a_time
     def fail(
         self,
         error: SyncError,
@@ -322,10 +348,12 @@ class MemoryProvider:
 
     # ------------------------------------------------------------------------- reading
 
+    @_one_at_a_time
     def identity(self) -> str:
         self._request("identity")
         return self._account
 
+    @_one_at_a_time
     def calendars(self) -> list[RemoteCalendar]:
         self._request("calendars")
         return [
@@ -334,6 +362,7 @@ class MemoryProvider:
             if self._account in calendar.roles
         ]
 
+    @_one_at_a_time
     def create_calendar(self, name: str, timezone: str) -> RemoteCalendar:
         lost = self._request("create_calendar")
         remote_id = f"calendar{len(self._server.calendars)}"
@@ -344,6 +373,15 @@ class MemoryProvider:
         return _listed(self._server.calendars[remote_id], self._account)
 
     def changes(self, calendar_id: str, token: str, window: Window) -> Iterator[Page]:
+        listing = self._listing(calendar_id, token, window)
+        while True:
+            with self._server._lock:
+                page = next(listing)
+            yield page
+            if page.token:
+                return
+
+    def _listing(self, calendar_id: str, token: str, window: Window) -> Iterator[Page]:
         lost = self._request("changes")
         calendar, role = self._server._seen(calendar_id, self._account)
         since = _read_token(calendar, token) if token else 0
@@ -372,6 +410,7 @@ class MemoryProvider:
                 timezone=calendar.timezone,
             )
 
+    @_one_at_a_time
     def get(
         self, calendar_id: str, remote_ids: Sequence[str]
     ) -> Mapping[str, RemoteEvent | SyncError]:
@@ -393,6 +432,7 @@ class MemoryProvider:
                     found[remote_id] = err
         return found
 
+    @_one_at_a_time
     def busy(
         self, calendar_ids: Sequence[str], start: datetime, stop: datetime
     ) -> Mapping[str, tuple[Interval, ...] | SyncError]:
@@ -410,18 +450,36 @@ class MemoryProvider:
 
     # ------------------------------------------------------------------------- writing
 
+    @_one_at_a_time
     def push(self, calendar_id: str, writes: Sequence[Write]) -> list[Outcome]:
         outcomes: list[Outcome] = []
+        stop: SyncError | None = None
         for chunk in _chunks(writes):
+            lost = stop
             try:
-                lost = self._request("push")
+                if not stop:
+                    lost = self._request("push")
+                    done = self._in_turn(calendar_id, chunk)
             except SyncError as err:
-                outcomes += [Outcome(key=write.key, error=err) for write in chunk]
-                continue
-            done = [self._outcome(calendar_id, write) for write in chunk]
+                lost = err
             if lost:
                 done = [Outcome(key=write.key, error=lost) for write in chunk]
+                stop = Unavailable() if isinstance(lost, AnswerLost) else lost
             outcomes += done
+        return outcomes
+
+    def _in_turn(self, calendar_id: str, writes: Iterable[Write]) -> list[Outcome]:
+        """Carry out writes, each unless one that it builds on has failed."""
+        outcomes = []
+        failed: set[str] = set()
+        for write in writes:
+            if {write.remote_id, family(write.remote_id)} & failed:
+                outcome = Outcome(key=write.key, error=Unavailable())
+            else:
+                outcome = self._outcome(calendar_id, write)
+            if outcome.error:
+                failed.add(write.remote_id)
+            outcomes.append(outcome)
         return outcomes
 
     def _outcome(self, calendar_id: str, write: Write) -> Outcome:
@@ -500,6 +558,7 @@ class MemoryProvider:
 
     # ------------------------------------------------------------------- notifications
 
+    @_one_at_a_time
     def watch(
         self, calendar_id: str, *, address: str, channel_id: str, secret: str
     ) -> Channel:
@@ -512,6 +571,7 @@ class MemoryProvider:
         self._server.channels[channel_id] = (calendar_id, address, secret)
         return Channel(channel_id=channel_id, resource_id=calendar_id)
 
+    @_one_at_a_time
     def unwatch(self, channel: Channel) -> None:
         self._request("unwatch")
         self._server.channels.pop(channel.channel_id, None)
