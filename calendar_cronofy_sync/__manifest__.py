@@ -25,6 +25,8 @@
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
         "views/calendar_sync_account_views.xml",
+        "views/calendar_sync_run_views.xml",
+        "views/calendar_event_views.xml",
         "views/calendar_sync_connect_templates.xml",
         "views/res_config_settings_views.xml",
         "views/res_users_views.xml",

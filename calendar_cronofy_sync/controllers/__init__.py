@@ -1,1 +1,1 @@
-from . import interview, oauth
+from . import interview, notify, oauth

@@ -11,6 +11,9 @@ from . import calendar_sync_pull
 from . import calendar_sync_push
 from . import calendar_sync_guard
 from . import calendar_sync_cron
+from . import calendar_sync_channel
+from . import calendar_sync_preview
+from . import calendar_sync_undo
 from . import calendar_event
 from . import calendar_attendee
 from . import res_config_settings

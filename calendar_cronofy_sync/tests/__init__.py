@@ -5,3 +5,6 @@ from . import test_rights
 from . import test_interview_slots
 from . import test_oauth
 from . import test_interview_booking
+from . import test_interview_page
+from . import test_interview_follow
+from . import test_interview_rights

@@ -1,0 +1,141 @@
+"""Afterwards: whoever changes it and wherever, one interview, one meeting, one mail."""
+
+from odoo.tests import tagged
+
+from ..models.calendar_event import QUIET
+from ..models.hr_interview_claim import SlotTaken
+from .interview_common import InterviewCase, span, utc
+
+
+@tagged("post_install", "-at_install")
+class TestInterviewFollow(InterviewCase):
+    def booked(self, *panels, clock="09:00", **values):
+        interview = self.new_interview(*panels, **values)
+        interview.action_find_slots()
+        interview.action_book(self.slot(interview, clock).id)
+        return interview
+
+    def change(self, interview, act):
+        """What ``act`` brought the applicant: mails, and lines in the chatter."""
+        before = self.applicant.message_ids
+        with self.mails() as mails:
+            act(interview.event_id)
+        interview.invalidate_recordset()
+        return len(mails), len(self.applicant.message_ids - before)
+
+    def test_moved_in_odoo_or_by_the_sync(self):
+        for context in ({}, QUIET):
+            with self.subTest(context):
+                interview = self.booked()
+                times = {"start": utc("Tu 12:00"), "stop": utc("Tu 13:00")}
+                told = self.change(
+                    interview, lambda e, c=context: e.with_context(**c).write(times)
+                )
+                self.assertEqual(told, (1, 1))
+                self.assertEqual(interview.state, "booked")
+                self.assertEqual(interview.start, utc("Tu 12:00"))
+                self.assertEqual(
+                    set(interview._claims().mapped("start")), {utc("Tu 12:00")}
+                )
+                interview.action_cancel()
+
+    def test_cancelled_in_odoo_or_by_the_sync(self):
+        for act in (
+            lambda event: event.write({"active": False}),
+            lambda event: event.with_context(**QUIET).write({"active": False}),
+            lambda event: event.unlink(),
+        ):
+            interview = self.booked()
+            self.assertEqual(self.change(interview, act), (1, 1))
+            self.assertEqual(interview.state, "cancelled")
+            self.assertFalse(interview._claims())
+
+    def test_other_changes_of_the_meeting_mail_nobody(self):
+        interview = self.booked()
+        told = self.change(interview, lambda event: event.write({"name": "Better"}))
+        self.assertEqual(told, (0, 0))
+        told = self.change(
+            interview, lambda event: event.write({"start": event.start})
+        )
+        self.assertEqual(told, (0, 0))
+
+    def test_people_may_double_book_by_hand_and_the_recruiter_is_told(self):
+        self.booked(self.ann, clock="09:00")
+        interview = self.booked(self.ann, clock="12:00")
+        interview.event_id.write({"start": utc("Mo 09:30"), "stop": utc("Mo 10:30")})
+        self.assertIn("Ann", " ".join(interview.activity_ids.mapped("summary")))
+        self.assertEqual(interview.activity_ids[:1].user_id, self.recruiter)
+
+    def test_an_interviewer_who_declines_raises_an_activity_with_substitutes(self):
+        self.meeting(self.dora, "Mo", "09:00", "10:00")
+        interview = self.booked((1, self.ann | self.bob | self.carl | self.dora))
+        self.assertEqual(interview.interviewer_ids, self.ann)
+        attendee = interview.event_id.attendee_ids
+        attendee.with_user(self.ann).do_decline()
+        activity = interview.activity_ids
+        self.assertEqual(activity.user_id, self.recruiter)
+        self.assertIn("Ann has declined", activity.summary)
+        self.assertIn("Bob, Carl", activity.note)
+        self.assertNotIn("Dora", activity.note)
+        attendee.do_decline()
+        self.assertEqual(len(interview.activity_ids), 1, "told once")
+
+    def test_swapping_keeps_the_appointment_and_the_link(self):
+        interview = self.booked((1, self.ann | self.bob))
+        event, token = interview.event_id, interview.access_token
+        told = self.change(
+            interview,
+            lambda _event: interview.action_swap(self.ann.id, self.bob.id),
+        )
+        self.assertEqual(told, (0, 1))
+        self.assertEqual(interview.event_id, event)
+        self.assertEqual(interview.access_token, token)
+        self.assertEqual(event.partner_ids, self.bob.partner_id)
+        self.assertEqual(interview._claims().user_id, self.bob)
+        self.assertEqual(interview.interviewer_ids, self.bob)
+
+    def test_a_substitute_is_asked_live(self):
+        interview = self.booked((1, self.ann | self.bob))
+        self.live[self.bob.id] = [span("Mo", "09:00", "09:30")]
+        with self.assertRaises(SlotTaken):
+            interview.action_swap(self.ann.id, self.bob.id)
+        self.assertEqual(interview.interviewer_ids, self.ann)
+
+    def test_an_interviewer_who_becomes_busy_raises_an_activity(self):
+        interview = self.booked()
+        self.asked.clear()
+        self.meeting(self.ann, "Mo", "09:30", "11:00")
+        self.assertFalse(self.asked, "no network in the user's own write")
+        self.assertIn("Ann has another meeting", interview.activity_ids.summary)
+
+    def test_meetings_elsewhere_in_the_day_disturb_nobody(self):
+        interview = self.booked()
+        self.meeting(self.ann, "Mo", "10:00", "11:00")
+        self.meeting(self.bob, "Mo", "09:00", "10:00")
+        self.meeting(self.ann, "Mo", "09:00", "10:00", show_as="free")
+        self.assertFalse(interview.activity_ids)
+
+    def test_the_scheduler_finds_what_came_in_at_the_same_moment(self):
+        interview = self.booked()
+        event = self.env["calendar.event"].with_context(interview_writing=True)
+        event.create(
+            {
+                "name": "Imported",
+                "start": utc("Mo 09:00"),
+                "stop": utc("Mo 09:30"),
+                "partner_ids": [(4, self.ann.partner_id.id)],
+            }
+        )
+        self.assertFalse(interview.activity_ids)
+        with self.enter_registry_test_mode():
+            self.env.ref(
+                "calendar_cronofy_sync.ir_cron_interview"
+            ).method_direct_trigger()
+        self.assertTrue(interview.activity_ids)
+
+    def test_a_refused_applicant_has_no_open_offer(self):
+        interview = self.new_interview()
+        interview.action_find_slots()
+        interview.action_offer()
+        self.applicant.active = False
+        self.assertEqual(interview.state, "cancelled")

@@ -1,0 +1,235 @@
+"""The applicant's page over HTTP: no login, no script, nothing of the interviewers."""
+
+import re
+
+from lxml import html
+
+from odoo.tests import HttpCase, tagged
+
+from ..controllers import interview as page
+from ..controllers.limit import Limit
+from .interview_common import InterviewCase, span, utc
+
+
+@tagged("post_install", "-at_install")
+class TestInterviewPage(InterviewCase, HttpCase):
+    def setUp(self):
+        super().setUp()
+        self.patch(page, "WRONG", Limit(20, 60))
+        self.patch(page, "RIGHT", Limit(120, 60))
+        self.opener.cookies.clear()
+
+    def offered(self, *panels, slots=None, **values):
+        interview = self.new_interview(*panels, **values)
+        interview.action_find_slots()
+        chosen = [self.slot(interview, clock).id for clock in slots or []] or None
+        interview.action_offer(chosen)
+        self.env.flush_all()
+        return interview
+
+    def get(self, interview, path="", **params):
+        query = "&".join(f"{k}={v}" for k, v in params.items())
+        url = f"/interview/{interview.access_token}{path}?{query}"
+        return self.url_open(url, headers={"Accept-Language": "fr"})
+
+    def post(self, interview, path, **data):
+        url = f"/interview/{interview.access_token}{path}"
+        answer = self.url_open(url, data={"x": "", **data}, allow_redirects=False)
+        interview.invalidate_recordset()
+        return answer
+
+    def offered_ids(self, answer):
+        inputs = html.fromstring(answer.text).xpath("//input[@name='slot_id']")
+        return [int(node.get("value")) for node in inputs]
+
+    def test_the_page_is_a_plain_form_with_one_choice_per_slot(self):
+        interview = self.offered(self.ann | self.bob, slots=["09:00", "13:00"])
+        answer = self.get(interview)
+        self.assertEqual(answer.status_code, 200)
+        self.assertEqual(sorted(self.offered_ids(answer)), interview.slot_ids.ids)
+        self.assertIn("Astronomer", answer.text)
+        self.assertIn("10:00", answer.text)
+        self.assertIn("Ann", answer.text)
+        self.assertNotIn("ann@", answer.text)
+        form = html.fromstring(answer.text).xpath("//form[@method='post']")[0]
+        self.assertEqual(form.get("action"), f"/interview/{interview.access_token}/book")
+
+    def test_no_cookie_no_foreign_host_no_referrer_no_cache(self):
+        answer = self.get(self.offered())
+        self.assertNotIn("Set-Cookie", answer.headers)
+        self.assertEqual(answer.headers["Referrer-Policy"], "no-referrer")
+        self.assertIn("no-store", answer.headers["Cache-Control"])
+        self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
+        loaded = html.fromstring(answer.text).xpath("//script/@src | //link/@href | //img/@src")
+        for address in loaded:
+            self.assertRegex(address, r"^(/[^/]|data:,)")
+
+    def test_names_can_be_hidden(self):
+        interview = self.offered(show_names=False)
+        self.assertNotIn("Ann", self.get(interview).text)
+
+    def test_booking(self):
+        interview = self.offered()
+        slot = self.slot(interview, "09:00")
+        answer = self.post(interview, "/book", slot_id=slot.id)
+        self.assertEqual(answer.status_code, 303)
+        self.assertEqual(interview.state, "booked")
+        self.assertEqual(interview.event_id.start, utc("Mo 09:00"))
+        self.assertEqual(
+            self.applicant.message_ids[0].author_id, self.applicant.partner_id
+        )
+        after = self.get(interview)
+        self.assertIn("confirmed", after.text)
+        self.assertFalse(self.offered_ids(after))
+
+    def test_a_second_confirmation_finds_the_booking(self):
+        interview = self.offered()
+        first, second = self.slot(interview, "09:00"), self.slot(interview, "10:00")
+        self.post(interview, "/book", slot_id=first.id)
+        answer = self.post(interview, "/book", slot_id=second.id)
+        self.assertEqual(answer.status_code, 409)
+        self.assertIn("confirmed", answer.text)
+        self.assertEqual(interview.event_id.start, utc("Mo 09:00"))
+
+    def test_somebody_was_faster_and_fresh_slots_are_shown(self):
+        interview = self.offered()
+        slot = self.slot(interview, "09:00")
+        self.live[self.ann.id] = [span("Mo", "09:00", "09:30")]
+        answer = self.post(interview, "/book", slot_id=slot.id)
+        self.assertEqual(answer.status_code, 409)
+        self.assertIn("faster", answer.text)
+        self.assertNotIn(slot.id, self.offered_ids(answer))
+        self.assertTrue(self.offered_ids(answer))
+        self.assertEqual(interview.state, "offered")
+        self.assertEqual(slot.state, "gone")
+
+    def test_when_all_offered_slots_are_gone_others_are_offered(self):
+        interview = self.offered(slots=["09:00"])
+        self.live[self.ann.id] = [span("Mo", "09:00", "09:30")]
+        self.assertTrue(self.offered_ids(self.get(interview)))
+        interview.refill = False
+        interview.slot_ids.filtered(lambda s: s.start != utc("Mo 09:00")).unlink()
+        self.assertFalse(self.offered_ids(self.get(interview)))
+
+    def test_an_unreachable_calendar_is_never_a_silent_guess(self):
+        interview = self.offered()
+        slot = self.slot(interview, "09:00")
+        del self.live[self.ann.id]
+        self.assertIn(slot.id, self.offered_ids(self.get(interview)))
+        answer = self.post(interview, "/book", slot_id=slot.id)
+        self.assertEqual(answer.status_code, 503)
+        self.assertIn("does not answer", answer.text)
+        self.assertIn(slot.id, self.offered_ids(answer), "it is not lost")
+        self.assertEqual(interview.state, "offered")
+
+    def test_nonsense_is_answered_politely(self):
+        interview, other = self.offered(), self.offered()
+        foreign = other.slot_ids[0].id
+        for value, status in (("", 400), ("x", 409), ("999999999", 409), (foreign, 409)):
+            with self.subTest(value):
+                answer = self.post(interview, "/book", slot_id=value)
+                self.assertEqual(answer.status_code, status)
+                self.assertIn('role="alert"', answer.text)
+        self.assertEqual(self.get(interview, tz="Mars/Olympus").status_code, 200)
+        self.assertEqual(self.get(interview, day="soon", lang="xx").status_code, 200)
+
+    def test_the_readers_zone_beside_the_companys(self):
+        answer = self.get(self.offered(slots=["15:00"]), tz="America/New_York")
+        text = html.fromstring(answer.text).text_content()
+        self.assertIn("America/New York (UTC-05:00)", text)
+        self.assertIn("Europe/Brussels (UTC+01:00)", text)
+        self.assertRegex(re.sub(r"\s+", " ", text), r"10:00.{0,40}16:00")
+
+    def test_moving_and_the_deadline(self):
+        interview = self.offered()
+        self.assertEqual(self.get(interview, "/move").status_code, 409)
+        self.post(interview, "/book", slot_id=self.slot(interview, "09:00").id)
+        ids = self.offered_ids(self.get(interview, "/move"))
+        self.assertTrue(ids)
+        interview.invalidate_recordset()
+        later = self.slot(interview, "13:00")
+        self.assertIn(later.id, ids)
+        answer = self.post(interview, "/move", slot_id=later.id)
+        self.assertEqual(answer.status_code, 303)
+        self.assertEqual(interview.event_id.start, utc("Mo 13:00"))
+        interview.deadline = 1000
+        self.assertEqual(self.post(interview, "/cancel").status_code, 409)
+        self.assertEqual(interview.state, "booked")
+
+    def test_cancelling_tells_the_recruiter(self):
+        interview = self.offered()
+        self.post(interview, "/book", slot_id=self.slot(interview, "09:00").id)
+        self.post(interview, "/cancel", message="I have <b>found</b> a job")
+        self.assertEqual(interview.state, "cancelled")
+        self.assertFalse(interview.event_id.active)
+        activity = interview.activity_ids
+        self.assertEqual(activity.user_id, self.recruiter)
+        self.assertIn("&lt;b&gt;", activity.note)
+        self.assertIn("cancelled", self.get(interview).text)
+
+    def test_none_suits(self):
+        interview = self.offered()
+        answer = self.post(interview, "/none", message="Only after 18:00")
+        self.assertEqual(answer.status_code, 303)
+        self.assertEqual(interview.applicant_note, "Only after 18:00")
+        self.assertEqual(interview.activity_ids.user_id, self.recruiter)
+        self.assertIn("Thank you", self.get(interview, thanks=1).text)
+
+    def test_expired_used_and_withdrawn_are_friendly(self):
+        interview = self.offered()
+        interview.expires_at = "2026-11-27 09:00:00"
+        slot = interview.slot_ids[0]
+        self.assertIn("expired", self.get(interview).text)
+        self.assertEqual(self.post(interview, "/book", slot_id=slot.id).status_code, 409)
+        self.assertEqual(interview.state, "offered")
+        interview.action_withdraw()
+        self.assertIn("withdrawn", self.get(interview).text)
+
+    def test_ics(self):
+        interview = self.offered()
+        self.assertEqual(self.get(interview, "/calendar.ics").status_code, 404)
+        self.post(interview, "/book", slot_id=self.slot(interview, "09:00").id)
+        answer = self.get(interview, "/calendar.ics")
+        self.assertIn("text/calendar", answer.headers["Content-Type"])
+        self.assertIn("BEGIN:VEVENT", answer.text)
+
+    def test_wrong_tokens_are_unknown_and_soon_too_many(self):
+        interview = self.offered()
+        token = interview.access_token
+        body, _dash, signature = token.rpartition("-")
+        wrong = [
+            "x",
+            "-",
+            f"{body}-{'0' * len(signature)}",
+            f"{interview.id + 1}-{signature}",
+            token[:-1],
+            interview._new_token(),  # signed by us, and not the interview's
+            "%C3%A4-ö",
+        ]
+        for text in wrong:
+            with self.subTest(text):
+                self.assertEqual(self.url_open(f"/interview/{text}").status_code, 404)
+        statuses = [self.url_open("/interview/guess").status_code for _n in range(20)]
+        self.assertEqual(statuses[-1], 429)
+        self.patch(page, "WRONG", Limit(20, 60))
+        self.patch(page, "RIGHT", Limit(2, 60))
+        statuses = [self.get(interview).status_code for _n in range(3)]
+        self.assertEqual(statuses, [200, 200, 429])
+
+    def test_a_new_plan_has_a_new_link(self):
+        interview = self.offered()
+        old = interview.access_token
+        interview.action_cancel()
+        interview.action_draft()
+        self.env.flush_all()
+        self.assertEqual(self.url_open(f"/interview/{old}").status_code, 404)
+
+    def test_german(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        interview = self.offered()
+        self.applicant.partner_id.lang = "de_DE"
+        document = html.fromstring(self.get(interview).text)
+        self.assertEqual(document.get("lang"), "de-DE")
+        self.assertIn("Montag", document.text_content())
+        english = html.fromstring(self.get(interview, lang="en").text)
+        self.assertEqual(english.get("lang"), "en-US")
