@@ -44,6 +44,12 @@ class ResUsers(models.Model):
     def SELF_READABLE_FIELDS(self):
         return super().SELF_READABLE_FIELDS + SHOWN_FIELDS
 
+    @api.depends(
+        "calendar_sync_account_ids.state",
+        "calendar_sync_account_ids.mode",
+        "calendar_sync_account_ids.last_sync",
+        "calendar_sync_account_ids.attention",
+    )
     @api.depends_context("uid", "lang")
     def _compute_calendar_sync(self):
         """One row per provider, for the user's own eyes."""

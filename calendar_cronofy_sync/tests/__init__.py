@@ -8,3 +8,8 @@ from . import test_interview_booking
 from . import test_interview_page
 from . import test_interview_follow
 from . import test_interview_rights
+from . import test_busy
+from . import test_neutralize
+from . import test_preferences
+from . import test_revoke
+from . import test_settings

@@ -8,7 +8,6 @@
             self.server.put("ann@example.com", event)     # what ann does at her provider
 """
 
-import copy
 import tempfile
 from contextlib import contextmanager
 from unittest.mock import patch
@@ -71,12 +70,12 @@ class ConnectMixin:
         fake = type("FakeProvider", (FakeProvider,), {"server": cls.server})
         cls.startClassPatcher(patch.dict(PROVIDERS, google=fake, cronofy=fake))
         cls.startClassPatcher(patch.dict(config.options, calendar_sync_key=KEY))
-        cls.world = copy.deepcopy(vars(cls.server))
 
     def setUp(self):
         super().setUp()
-        # every test finds the service as the class left it
-        vars(self.server).update(copy.deepcopy(self.world))
+        # every test finds the service as it was in the beginning, at the same address
+        self.server.__init__()
+        self.furnish()
 
     @classmethod
     def people(cls):
@@ -95,6 +94,11 @@ class ConnectMixin:
         cls.ann, cls.bob, cls.colleague = user("ann"), user("bob"), user("colleague")
         cls.portal = user("portal_user", "base.group_portal")
         cls.admin = user("boss", "base.group_system")
+        cls.furnish()
+
+    @classmethod
+    def furnish(cls):
+        """What ann and bob have at the service."""
         for person in (cls.ann, cls.bob):
             cls.server.add_account(person.email, "Europe/Berlin")
             cls.server.add_calendar(person.email, f"{person.login}-team", name="Team")

@@ -1,0 +1,212 @@
+"""Revoke: what becomes of the events, of the permission and of the tokens."""
+
+from odoo import fields
+from odoo.tests import tagged
+
+from ..calsync.errors import Unavailable
+from ..calsync.values import Fields, RemoteEvent, When
+from ..models.calendar_event import QUIET
+from .common import ConnectCase
+
+
+@tagged("post_install", "-at_install")
+class TestRevoke(ConnectCase):
+    def setUp(self):
+        super().setUp()
+        self.account = self.connect(self.ann)
+        self.primary = self.calendar(self.account, "ann@example.com")
+        self.partner = self.ann.partner_id
+
+    def event(self, name, origin, *, account=None, **values):
+        """An Odoo event with its link to a remote one that exists."""
+        account = account or self.account
+        primary = account.sudo().calendar_ids.filtered("is_primary")
+        event = (
+            self.env["calendar.event"]
+            .with_context(**QUIET)
+            .create(
+                {
+                    "name": name,
+                    "start": "2030-03-30 08:00",
+                    "stop": "2030-03-30 09:00",
+                    "user_id": account.user_id.id,
+                    "partner_ids": [(6, 0, account.user_id.partner_id.ids)],
+                    **values,
+                }
+            )
+        )
+        remote_id = f"{origin}{event.id:06}"
+        when = When(
+            fields.Datetime.to_datetime("2030-03-30 08:00").astimezone(),
+            fields.Datetime.to_datetime("2030-03-30 09:00").astimezone(),
+        )
+        self.server.put(
+            primary.remote_id,
+            RemoteEvent(remote_id=remote_id, fields=Fields(name=name, when=when)),
+        )
+        self.link(event, primary, remote_id, origin)
+        return event
+
+    def link(self, event, calendar, remote_id, origin):
+        return (
+            self.env["calendar.sync.link"]
+            .sudo()
+            .create(
+                {
+                    "event_id": event.id,
+                    "calendar_id": calendar.id,
+                    "remote_id": remote_id,
+                    "etag": "1",
+                    "origin": origin,
+                }
+            )
+        )
+
+    def revoke(self, events="keep", account=None):
+        account = account or self.account
+        wizard = (
+            self.env["calendar.sync.account.revoke"]
+            .with_user(account.user_id)
+            .create({"account_id": account.id, "events": events})
+        )
+        mails = self.env["mail.mail"].search_count([])
+        action = wizard.action_confirm()
+        self.assertEqual(self.env["mail.mail"].search_count([]), mails, "no mail, ever")
+        return action
+
+    def test_the_tokens_and_the_permission_are_gone(self):
+        self.account._needs_attention("Something.")
+        action = self.revoke()
+        account = self.account.sudo()
+        self.assertEqual((account.state, account.next_sync), ("revoked", False))
+        self.assertFalse(account.grant)
+        self.assertFalse(account.attention)
+        self.assertEqual(self.server.revoked, {"ann@example.com"})
+        self.assertEqual(action["params"]["type"], "success")
+
+    def test_a_run_on_its_way_is_stopped(self):
+        self.account.sudo().claim = "a run"
+        self.revoke()
+        self.assertNotEqual(self.account.sudo().claim, "a run")
+
+    def test_keep(self):
+        ours, theirs = self.event("Ours", "odoo"), self.event("Theirs", "remote")
+        self.revoke("keep")
+        self.assertTrue(ours.exists() and theirs.exists())
+        self.assertEqual(len(self.server.events("ann@example.com")), 2)
+
+    def test_remove_what_came_from_there(self):
+        ours, theirs = self.event("Ours", "odoo"), self.event("Theirs", "remote")
+        self.revoke("remove_imported")
+        self.assertTrue(ours.exists())
+        self.assertFalse(theirs.exists())
+        self.assertEqual(len(self.server.events("ann@example.com")), 2)
+
+    def test_remove_both_sides_copies(self):
+        ours, theirs = self.event("Ours", "odoo"), self.event("Theirs", "remote")
+        self.revoke("remove_all")
+        self.assertTrue(ours.exists(), "a meeting made in Odoo stays in Odoo")
+        self.assertFalse(theirs.exists())
+        left = self.server.events("ann@example.com").values()
+        self.assertEqual([event.fields.name for event in left], ["Theirs"])
+
+    def test_archived_imported_events_go_as_well(self):
+        theirs = self.event("Theirs", "remote", active=False)
+        self.revoke("remove_imported")
+        self.assertFalse(theirs.exists())
+
+    def test_many_copies_go_in_batches(self):
+        for number in range(60):
+            self.event(f"Ours {number}", "odoo")
+        self.server.requests.clear()
+        self.revoke("remove_all")
+        self.assertFalse(self.server.events("ann@example.com"))
+        self.assertLessEqual(self.server.requests.count("push"), 2)
+
+    def test_shared_with_a_connected_colleague(self):
+        theirs = self.event(
+            "Theirs",
+            "remote",
+            partner_ids=[(6, 0, (self.partner + self.bob.partner_id).ids)],
+        )
+        other = self.connect(self.bob)
+        self.link(theirs, self.calendar(other, "bob@example.com"), "copy00", "remote")
+        self.revoke("remove_imported")
+        self.assertTrue(theirs.exists())
+        self.assertEqual(theirs.partner_ids, self.bob.partner_id)
+
+    def test_what_people_tied_to_something_else_stays(self):
+        applicant = self.env["hr.applicant"].create({"partner_name": "Sam"})
+        interview = self.event("Interview", "remote", applicant_id=applicant.id)
+        todo = self.event("With activity", "remote")
+        todo.activity_ids = self.env["mail.activity"].create(
+            {
+                "res_model_id": self.env["ir.model"]._get_id("hr.applicant"),
+                "res_id": applicant.id,
+                "user_id": self.ann.id,
+            }
+        )
+        plain = self.event("Plain", "remote")
+        self.revoke("remove_all")
+        self.assertTrue(interview.exists() and todo.exists())
+        self.assertFalse(plain.exists())
+
+    def test_the_provider_cannot_be_reached(self):
+        theirs = self.event("Theirs", "remote")
+        self.event("Ours", "odoo")
+        self.server.fail(Unavailable(), times=10)
+
+        def unreachable(app, grant):
+            raise Unavailable("no route to token")
+
+        provider = type(self.account._provider())
+        self.patch(provider, "revoke", staticmethod(unreachable))
+        action = self.revoke("remove_all")
+        account = self.account.sudo()
+        self.assertEqual(account.state, "revoked")
+        self.assertFalse(account.grant)
+        self.assertFalse(theirs.exists())
+        for words in (
+            "1 of Odoo's meetings could not be deleted",
+            "could not be withdrawn",
+            "https://myaccount.google.com/connections",
+        ):
+            self.assertIn(words, account.attention)
+            self.assertIn(words, action["params"]["message"])
+        self.assertNotIn("token", account.attention.replace("tokens", ""))
+
+    def test_a_permission_that_was_withdrawn_there_is_no_problem(self):
+        self.server.revoked.add("ann@example.com")
+        self.event("Ours", "odoo")
+        action = self.revoke("keep")
+        self.assertEqual(action["params"]["type"], "success")
+
+    def test_without_the_key_it_still_ends(self):
+        self.account.sudo().grant = "damaged"
+        self.revoke("remove_all")
+        self.assertEqual(self.account.state, "revoked")
+        self.assertIn("could not be withdrawn", self.account.attention)
+
+    def test_two_users_on_one_remote_account(self):
+        other = self.connect(self.bob, email="ANN@example.com")
+        self.server.revoked.clear()
+        self.revoke(account=self.account)
+        self.assertFalse(self.server.revoked, "bob still needs the permission")
+        self.assertFalse(self.account.sudo().grant)
+        self.assertEqual(other.state, "active")
+        self.revoke(account=other)
+        self.assertTrue(self.server.revoked, "the last one withdraws it")
+
+    def test_the_same_account_at_another_provider_does_not_count(self):
+        self.connect(self.bob, provider="cronofy", email="ann@example.com")
+        self.revoke()
+        self.assertEqual(self.server.revoked, {"ann@example.com"})
+
+    def test_availability_only_clears_what_an_earlier_mode_left(self):
+        theirs = self.event("Theirs", "remote")
+        self.account.mode = "availability"
+        self.assertEqual(self.account.imported_count, 1)
+        self.account.action_remove_imported()
+        self.assertFalse(theirs.exists())
+        self.assertEqual(self.account.imported_count, 0)
+        self.assertEqual(self.account.state, "active")
