@@ -1,7 +1,8 @@
 """What must not be in the tree, and what must agree: part of ``./run lint``.
 
 No host of a package registry, no path of the machine it was written on, no secret, no
-trailing blanks; and the requirements file names what the manifest names.
+trailing blanks; the requirements file names what the manifest names, and Odoo's own
+test runner gets to see every test.
 """
 
 import ast
@@ -94,10 +95,19 @@ def requirements() -> Iterator[str]:
             yield f"requirements.txt: {line}: lower bounds only"
 
 
+def odoo_tests() -> Iterator[str]:
+    """pytest finds every test file, Odoo only those that the package imports."""
+    package = ADDON / "tests" / "__init__.py"
+    imported = re.findall(r"^from \. import (\w+)$", package.read_text(), re.MULTILINE)
+    for name in sorted({path.stem for path in package.parent.glob("test_*.py")}):
+        if imported.count(name) != 1:
+            yield f"tests/__init__.py: imports {name} {imported.count(name)} times"
+
+
 def main() -> int:
     rules = forbidden()
     complaints = [text for path in files() for text in found_in(path, rules)]
-    complaints += requirements()
+    complaints += [*requirements(), *odoo_tests()]
     for text in complaints:
         sys.stdout.write(text + "\n")
     return bool(complaints)
