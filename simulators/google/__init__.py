@@ -22,15 +22,15 @@ Controls
     Those of :mod:`simulators.kit`, and each method of
     :class:`~simulators.google.server.GoogleSimulator` marked ``@control``:
     ``create_user``, ``create_outsider``, ``create_calendar``, ``share``,
-    ``delete_calendar``,
-    ``insert_event``, ``import_event``, ``patch_event``, ``delete_event``,
-    ``get_event``, ``list_events``, ``respond`` (all as a user, on the way that the API
-    takes), ``plant_event`` (an item no client could have made), ``purge_tombstones``,
-    ``register_client``, ``authorize`` (what a person does with the consent page),
-    ``grant_tokens``, ``revoke_grant``, ``expire_tokens``, ``set_policy`` (lifetimes,
-    rotation), ``set_paging`` (page size, empty pages, scrambled order, token lifetime),
-    ``set_quota``, ``set_behaviour``, ``set_notifications``, ``release_notifications``,
-    ``notifications``, ``channels``, ``outbox``, ``clear_outbox``, ``seed_demo``.
+    ``delete_calendar``, ``insert_event``, ``insert_events``, ``import_event``,
+    ``patch_event``, ``delete_event``, ``get_event``, ``list_events``, ``respond`` (all
+    as a user, on the way that the API takes), ``plant_event`` (an item no client could
+    have made), ``purge_tombstones``, ``register_client``, ``authorize`` (what a person
+    does with the consent page), ``grant_tokens``, ``revoke_grant``, ``expire_tokens``,
+    ``set_policy`` (lifetimes, rotation), ``set_paging`` (page size, empty pages,
+    scrambled order, token lifetime, blank lists), ``set_quota``, ``set_behaviour``,
+    ``set_notifications``, ``release_notifications``, ``notifications``, ``channels``,
+    ``outbox``, ``clear_outbox``, ``seed_demo``.
     In Python ``sim.call(user, "events.move", calendarId=…, …)`` does any API method.
 
 Faults (``set_fault``)

@@ -48,6 +48,8 @@ class Paging:
     """The sync token remembers timeMin and timeMax of the first listing."""
     token_lifetime: float | None = None
     """Seconds after which a sync token is answered with 410."""
+    blank: bool = False
+    """Every listing is empty, as after a mishap of the server."""
 
 
 Row = tuple[list, Any]
@@ -87,6 +89,8 @@ class Lister:
             (row for row in rows(state["upto"]) if after is None or row[0] > after),
             key=lambda row: row[0],
         )
+        if self.paging.blank:
+            ordered = []
         if state["empty"]:
             token = seal(
                 "page",

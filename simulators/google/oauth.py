@@ -129,9 +129,12 @@ class OAuth:
     def decide(self, request: Request) -> Response:
         """POST of the consent page's form."""
         form = request.forms()
-        query = dict(parse_qsl(form["request"][-1], keep_blank_values=True))
+        asked_for = form.get("request", [""])[-1]
+        query = dict(parse_qsl(asked_for, keep_blank_values=True))
         client, asked = self._checked(query)
-        user = request.user = form["authuser"][-1]
+        user = request.user = form.get("authuser", [""])[-1]
+        if user not in self.store.users:
+            raise consent.blocked(400, "invalid_request", "Nobody is signed in.")
         ticked = asked & ({*form.get("scope", ())} | {*SIGN_IN})
         if form.get("decision") != ["allow"] or not ticked:
             return self._back(query, {"error": "access_denied"})

@@ -335,8 +335,6 @@ class GoogleSimulator(Simulator):
             entry = self.store.entries.get((user, calendar))
             if role != "none" and subscribe and (entry is None or entry.deleted):
                 self.store.subscribe(user, calendar, {"selected": True})
-            elif entry is not None:
-                self.store.touch_entry(user, entry)
             self.watch.tell()
 
     @control
@@ -350,6 +348,14 @@ class GoogleSimulator(Simulator):
         return self.call(
             user, "events.insert", calendarId=calendar, body=event, **query
         )
+
+    @control
+    def insert_events(
+        self, user: str, events: list[dict], calendar: str = "primary"
+    ) -> list[str]:
+        """Many at once, e.g. for a benchmark; their ids."""
+        with self.lock:
+            return [self.insert_event(user, body, calendar)["id"] for body in events]
 
     @control
     def import_event(

@@ -234,6 +234,9 @@ class Store:
         calendar.rules[rule_id] = rule
         calendar.token_epoch += 1  # an ACL change kills the sync tokens
         self.dirty.add(("acl", calendar.id))
+        entry = self.entries.get((value, calendar.id))
+        if entry and role == "none":
+            self.touch_entry(value, entry)  # it leaves the list of who lost it
         return rule
 
     def role(self, calendar: Calendar, user: str) -> str:

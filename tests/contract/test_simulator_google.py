@@ -1848,6 +1848,43 @@ def test_the_connection_is_kept_alive(sim, ann):
             assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
+def test_a_lost_calendar_leaves_the_list(sim, bob):
+    sim.share(ANN, BOB, "reader")
+    token = bob.ok("GET", "users/me/calendarList")["nextSyncToken"]
+    sim.share(ANN, BOB, "none")
+    changed = bob.ok("GET", "users/me/calendarList", syncToken=token)["items"]
+    assert [(item["id"], item["deleted"]) for item in changed] == [(ANN, True)]
+
+
+def test_lists_can_be_blank_by_mishap(sim, ann):
+    many(sim, 3)
+    sim.set_paging(blank=True)
+    items, token = ann.full()
+    assert items == [] and token
+
+
+def test_parallel_writers_and_readers_lose_nothing(sim):
+    """42, and two inserts of one id: one wins"""
+    failed, statuses = [], []
+
+    def work(number):
+        client = Client(sim, ANN)
+        for n in range(10):
+            client.insert({"id": f"abc{number}n{n}"})
+        answer = client.send("POST", EV, {**timed(), "id": "samesame"})
+        statuses.append(answer.status_code)
+        if len({i["id"] for i in client.full(maxResults=7)[0]}) < 11:
+            failed.append(number)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failed and sorted(statuses) == [200] + [409] * 5
+    assert len(Client(sim, ANN).full()[0]) == 61
+
+
 # ------------------------------------------------------------------------- the web page
 
 
