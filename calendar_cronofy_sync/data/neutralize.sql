@@ -7,6 +7,7 @@ UPDATE calendar_sync_account
        state = CASE WHEN state IN ('active', 'reconnect') THEN 'paused' ELSE state END;
 UPDATE calendar_sync_calendar
    SET sync_token = NULL;
+DELETE FROM calendar_sync_channel;
 DELETE FROM ir_config_parameter
  WHERE key IN (
         'calendar_cronofy_sync.google_client_secret',

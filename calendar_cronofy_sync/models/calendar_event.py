@@ -57,6 +57,13 @@ class CalendarEvent(models.Model):
         help="How this meeting stands with your connected calendars.",
     )
 
+    sync_conflict_ids = fields.One2many(
+        "calendar.sync.run.line",
+        "event_id",
+        "Conflicts",
+        domain=[("kind", "=", "conflict"), ("taken_back", "=", False)],
+    )
+
     @api.depends_context("uid")
     @api.depends("sync_link_ids.state", "sync_link_ids.user_id")
     def _compute_sync_state(self):

@@ -276,12 +276,20 @@ class CalendarSyncRun(models.Model):
 
     def _apply_decline(self, work, action):
         link, event = self._record(action), self._event(action)
-        self._answer(event, self.account_id.user_id.partner_id, "declined")
+        partner = self.account_id.user_id.partner_id
+        answer = event.attendee_ids.filtered(lambda a: a.partner_id == partner).state
+        self._answer(event, partner, "declined")
         if action.remote.cancelled:
             link.unlink()
         else:
             link.write(self._agreement(event, action.remote))
-        self._note(work, "declined", event=event, remote_id=action.remote_id)
+        self._note(
+            work,
+            "declined",
+            event=event,
+            remote_id=action.remote_id,
+            before={"answer": answer},
+        )
 
     def _apply_withdraw(self, work, action):
         link, event = self._record(action), self._event(action)

@@ -81,6 +81,8 @@ class CalendarSyncAccount(models.Model):
                                        ON c.id = l.calendar_id
                                     WHERE l.account_id = a.id AND l.state = 'pending'
                                       AND c.held_push IS NULL AND c.error IS NULL)
+                        OR EXISTS (SELECT 1 FROM calendar_sync_channel h
+                                    WHERE h.account_id = a.id AND h.notified)
                         OR EXISTS (SELECT 1 FROM calendar_sync_series s
                                     WHERE s.account_id = a.id AND s.origin = 'odoo'
                                       AND s.state = 'pending'))))
@@ -129,6 +131,7 @@ class CalendarSyncAccount(models.Model):
             ]
         ).unlink()
         self.env["calendar.sync.series"]._forget_ended()
+        self.env["calendar.sync.channel"]._forget_ended()
 
     @api.model
     def _keep_days(self):

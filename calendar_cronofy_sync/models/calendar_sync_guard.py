@@ -160,3 +160,23 @@ class CalendarSyncCalendar(models.Model):
         for account in accounts:
             account._review()
         accounts._trigger_sync()
+
+
+class CalendarSyncAccount(models.Model):
+    _inherit = "calendar.sync.account"
+
+    held = fields.Boolean("Something is held back", compute="_compute_held")
+
+    def _compute_held(self):
+        for account in self:
+            # sudo: an administrator sees the state, not the calendars
+            calendars = account.sudo().calendar_ids
+            account.held = any(c.held or c.held_push for c in calendars)
+
+    def action_apply_held(self):
+        """Carry out what was held back in any of the calendars."""
+        self.calendar_ids.action_apply_held()
+
+    def action_restore_held(self):
+        """Bring back what was deleted in any of the calendars."""
+        self.calendar_ids.action_restore_held()

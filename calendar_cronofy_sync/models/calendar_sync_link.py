@@ -94,6 +94,14 @@ class CalendarSyncLink(models.Model):
             writable=base.get("writable", True),
         )
 
+    def _free(self):
+        """Give the remote id free: the next write needs another, because the id of a
+        deleted event stays taken."""
+        for link in self:
+            state = link.state
+            link._renew()
+            link.state = state
+
     def _renew(self):
         """The remote event is gone: write it anew, under another id, because the id of a
         deleted event stays taken."""

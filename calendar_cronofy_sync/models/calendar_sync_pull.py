@@ -83,7 +83,7 @@ class CalendarSyncRun(models.Model):
         self._write_journal(work)
 
     def _pull_calendar(self, provider, calendar):
-        self._transact(self._roll, calendar)
+        self._transact(self._begin, calendar)
         token = calendar.sync_token or ""
         try:
             yield from self._list(provider, calendar, token)
@@ -91,6 +91,10 @@ class CalendarSyncRun(models.Model):
             if not token:
                 raise
             yield from self._list(provider, calendar, "")
+
+    def _begin(self, calendar):
+        self.env["calendar.sync.channel"]._listed(calendar)
+        self._roll(calendar)
 
     def _list(self, provider, calendar, token):
         listing = Listing(

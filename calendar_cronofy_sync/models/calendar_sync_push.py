@@ -184,7 +184,7 @@ class CalendarSyncRun(models.Model):
 
     def _take_written(self, work, row, write, remote):
         event = row.event_id
-        before = (row.base or {}).get("local") if write.verb != "insert" else None
+        before = row.base if write.verb != "insert" else None
         self._note(
             work,
             f"pushed_{write.verb}",

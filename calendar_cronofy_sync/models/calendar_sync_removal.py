@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from contextlib import suppress
 
 from odoo import fields, models
 from odoo.fields import Command
@@ -76,8 +77,13 @@ class CalendarSyncAccount(models.Model):
             limit=1,
         )
         if others:
+            with suppress(SyncError), self._connected() as provider:
+                self._stop_channels(provider)
             return ""
         try:
+            # ending notifications takes the permission that is withdrawn next
+            with self._connected() as provider:
+                self._stop_channels(provider)
             PROVIDERS[self.provider].revoke(self._application(), self._grant())
         except AuthExpired:
             return ""

@@ -10,6 +10,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from psycopg2 import errors as pg
@@ -18,10 +19,16 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from ..calsync.errors import (
+    Forbidden,
+    NotFound,
+    PlanLimit,
     RateLimited,
+    Rejected,
     SyncError,
+    Unsupported,
 )
 from ..calsync.plan import Policy
+from ..calsync.values import When
 
 _logger = logging.getLogger(__name__)
 
@@ -61,6 +68,14 @@ class Work:
 
 class Superseded(Exception):
     """Another run has taken the account over, or it is not active any more."""
+
+
+def _ask(method, *args, **kwargs):
+    """The answer of a request that may be refused without harm, or the error."""
+    try:
+        return method(*args, **kwargs)
+    except (Forbidden, NotFound, PlanLimit, Rejected, Unsupported) as error:
+        return error
 
 
 class CalendarSyncRun(models.Model):
@@ -114,6 +129,7 @@ class CalendarSyncRun(models.Model):
             provider = self.account_id._provider()
             yield from self._pull(provider)
             yield from self._push(provider)
+            yield from self._watch(provider)
             self._transact(self._finish, "done", provider)
         except Superseded:
             _logger.info("run %s: the account was taken over or stopped", self.id)
@@ -130,6 +146,28 @@ class CalendarSyncRun(models.Model):
         finally:
             if provider:
                 provider.close()
+
+    def _watch(self, provider):
+        """See to it that every calendar that is listed tells us when it changes.
+
+        Not in the first run: the appointments come first.
+        """
+        if not self.account_id.last_sync:
+            return
+        Channel = self.env["calendar.sync.channel"]
+        for channel, request in self._transact(self._take_openings):
+            remote_id = channel.calendar_id.remote_id
+            answer = yield partial(_ask, provider.watch, remote_id, **request)
+            self._transact(channel._opened, answer)
+        for channel in self._transact(Channel._superseded, self.account_id):
+            answer = yield partial(_ask, provider.unwatch, channel._value())
+            self._transact(channel._closed, answer)
+
+    def _take_openings(self):
+        Channel = self.env["calendar.sync.channel"]
+        calendars = self.account_id._pulled_calendars()
+        calendars = calendars.filtered(lambda calendar: not calendar.error)
+        return [Channel._prepare(calendar) for calendar in Channel._missing(calendars)]
 
     def _transact(self, work, *args):
         """Do ``work(*args)`` in a transaction of its own, again if it collides with
@@ -286,3 +324,22 @@ class CalendarSyncRunLine(models.Model):
     before = fields.Json()
     lost = fields.Json()
     message = fields.Char()
+    # a value that lost was written again by its owner
+    taken_back = fields.Boolean()
+    detail = fields.Char(compute="_compute_detail")
+
+    def _compute_detail(self):
+        for line in self:
+            line.detail = line.message or line._changes_text()
+
+    def action_take_back(self):
+        """Write what lost in a conflict to the event after all; it goes out as any other
+        edit of its owner."""
+        for line in self.filtered(lambda line: line.kind == "conflict"):
+            values = {
+                name: When.from_json(value) if name == "when" else value
+                for name, value in line.lost.items()
+            }
+            line.event_id.write(line.event_id._sync_values(values))
+            # sudo: the journal itself is read-only for its owner
+            line.sudo().taken_back = True

@@ -1,0 +1,57 @@
+"""Where providers tell that something changed: verified, answered at once, worked later.
+
+A notification says nothing but «look again»; whoever forges one gains nothing, and a
+flood of them costs one run.
+"""
+
+from odoo import http
+from odoo.http import request
+
+from ..calsync.providers.cronofy import HMAC_HEADER, verified
+
+#: bytes; Google's are empty, Cronofy's some hundred
+LONGEST = 64 * 1024
+
+
+class NotifyController(http.Controller):
+    @http.route(
+        "/calendar_sync/notify/google",
+        type="http",
+        auth="public",
+        methods=["POST"],
+        csrf=False,  # proves itself by the channel's secret
+        save_session=False,
+        max_content_length=LONGEST,
+    )
+    def google(self):
+        headers = request.httprequest.headers
+        channel = request.env["calendar.sync.channel"]._verified(
+            headers.get("X-Goog-Channel-ID"), headers.get("X-Goog-Channel-Token")
+        )
+        if not channel:
+            raise request.not_found()
+        # "sync" only says that the channel is open
+        if headers.get("X-Goog-Resource-State") != "sync":
+            channel._heard()
+        return request.make_response("", status=204)
+
+    @http.route(
+        "/calendar_sync/notify/cronofy/<string:token>",
+        type="http",
+        auth="public",
+        methods=["POST"],
+        csrf=False,  # proves itself by an HMAC with the client's secret
+        save_session=False,
+        max_content_length=LONGEST,
+    )
+    def cronofy(self, token):
+        body = request.httprequest.get_data()
+        application = request.env["calendar.sync.account"]._application_of("cronofy")
+        secrets = application.client_secret.split(",")
+        signed = verified(body, request.httprequest.headers.get(HMAC_HEADER), secrets)
+        channel = request.env["calendar.sync.channel"].sudo()
+        channel = channel.search([("name", "=", token)], limit=1)
+        if not signed or not channel:
+            raise request.not_found()
+        channel._heard()
+        return request.make_response("", status=200)

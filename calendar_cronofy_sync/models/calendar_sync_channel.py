@@ -1,0 +1,192 @@
+"""A subscription to change notifications of one calendar, and what a notification does.
+
+A notification carries no content; it only makes the account due. Polling goes on beside
+it, so that a lost one costs five minutes and nothing else.
+"""
+
+import hashlib
+import secrets
+import uuid
+from datetime import timedelta
+
+from odoo import api, fields, models
+from odoo.tools import consteq
+
+from ..calsync.errors import SyncError
+from ..calsync.values import Channel
+
+#: a channel is followed by a new one so long before it ends; both are heard meanwhile
+OVERLAP = timedelta(days=1)
+#: a calendar that has no notifications is asked again after this time
+REFUSED = timedelta(days=1)
+ADDRESSES = {
+    "google": "/calendar_sync/notify/google",
+    "cronofy": "/calendar_sync/notify/cronofy/{token}",
+}
+
+
+class CalendarSyncChannel(models.Model):
+    _name = "calendar.sync.channel"
+    _description = "Calendar Notification Channel"
+
+    calendar_id = fields.Many2one(
+        "calendar.sync.calendar", required=True, index=True, ondelete="cascade"
+    )
+    account_id = fields.Many2one(
+        related="calendar_id.account_id", store=True, index=True
+    )
+    # what a notification names: Google's channel id, the token in Cronofy's address
+    name = fields.Char(required=True, groups=fields.NO_ACCESS)
+    # SHA-256 of what it has to prove
+    secret = fields.Char(required=True, groups=fields.NO_ACCESS)
+    # the provider's own names, for ending it
+    channel_ref = fields.Char(groups=fields.NO_ACCESS)
+    resource_ref = fields.Char(groups=fields.NO_ACCESS)
+    expires = fields.Datetime()
+    state = fields.Selection(
+        [("opening", "Opening"), ("open", "Open"), ("refused", "Refused")],
+        required=True,
+        default="opening",
+    )
+    # set by the first notification, cleared when the calendar is listed
+    notified = fields.Boolean()
+
+    _name_uniq = models.Constraint("UNIQUE(name)", "This channel is known already.")
+
+    # ------------------------------------------------------------
+    # Opening and closing
+    # ------------------------------------------------------------
+
+    @api.model
+    def _missing(self, calendars):
+        """The calendars that should get a (new) channel now."""
+        now = fields.Datetime.now()
+        served = self.search(
+            [
+                ("calendar_id", "in", calendars.ids),
+                "|",
+                "&",
+                ("state", "=", "open"),
+                "|",
+                ("expires", "=", False),
+                ("expires", ">", now + OVERLAP),
+                "&",
+                ("state", "=", "refused"),
+                ("expires", ">", now),
+            ]
+        )
+        return calendars - served.calendar_id
+
+    @api.model
+    def _prepare(self, calendar):
+        """A channel about to be opened, with what to send: stored before it is asked for,
+        because the first notification may come before the answer."""
+        name, secret = uuid.uuid4().hex, secrets.token_urlsafe(32)
+        channel = self.create(
+            {"calendar_id": calendar.id, "name": name, "secret": _hash(secret)}
+        )
+        base = calendar.account_id._base_url()
+        path = ADDRESSES[calendar.account_id.provider].format(token=name)
+        return channel, {"address": base + path, "channel_id": name, "secret": secret}
+
+    def _opened(self, answer):
+        """Note the provider's answer: a :class:`Channel`, or why there is none."""
+        self.ensure_one()
+        if isinstance(answer, Channel):
+            expires = answer.expires
+            self.write(
+                {
+                    "state": "open",
+                    "channel_ref": answer.channel_id,
+                    "resource_ref": answer.resource_id,
+                    "expires": expires and expires.replace(tzinfo=None),
+                }
+            )
+        else:
+            self.write(
+                {"state": "refused", "expires": fields.Datetime.now() + REFUSED}
+            )
+
+    def _closed(self, answer):
+        """The older of two channels was ended, or the provider will not end it: then it
+        runs out by itself and what it says is not heard any more."""
+        self.unlink()
+
+    def _value(self):
+        return Channel(channel_id=self.channel_ref, resource_id=self.resource_ref or "")
+
+    @api.model
+    def _superseded(self, account):
+        """The channels of an account that a newer one has followed, or that ended."""
+        result = self.browse()
+        for calendar in account.with_context(active_test=False).calendar_ids:
+            channels = self.search([("calendar_id", "=", calendar.id)], order="id desc")
+            result |= channels.filtered(lambda c: c.state == "open")[1:]
+        return result
+
+    @api.model
+    def _forget_ended(self):
+        now = fields.Datetime.now()
+        self.search([("expires", "<", now)]).unlink()
+        self.search(
+            [("state", "=", "opening"), ("create_date", "<", now - OVERLAP)]
+        ).unlink()
+
+    # ------------------------------------------------------------
+    # Hearing
+    # ------------------------------------------------------------
+
+    @api.model
+    def _verified(self, name, secret):
+        """The channel of this name if the secret is its own, else none.
+
+        Takes the same time for unknown names as for wrong secrets.
+        """
+        channel = self.sudo().search([("name", "=", name or "")], limit=1)
+        right = consteq(channel.secret or _hash(""), _hash(secret or ""))
+        return channel if channel and right else self.browse()
+
+    def _heard(self):
+        """Make the account due. Of a thousand notifications the first one counts."""
+        self.env.cr.execute(
+            """UPDATE calendar_sync_channel SET notified = TRUE
+                WHERE id IN %s AND notified IS NOT TRUE RETURNING id""",
+            [tuple(self.ids) or (0,)],
+        )
+        if self.env.cr.fetchone():
+            self.invalidate_recordset(["notified"])
+            self.env["calendar.sync.account"]._trigger_sync()
+
+    @api.model
+    def _listed(self, calendar):
+        """What is notified from now on belongs to the next listing."""
+        self.env.cr.execute(
+            """UPDATE calendar_sync_channel SET notified = FALSE
+                WHERE calendar_id = %s AND notified""",
+            [calendar.id],
+        )
+
+
+def _hash(secret):
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class CalendarSyncAccount(models.Model):
+    _inherit = "calendar.sync.account"
+
+    def _stop_channels(self, provider):
+        """End all notifications, before the permission that ending them needs is gone.
+
+        :return: whether the provider confirmed the end of all of them
+        """
+        Channel = self.env["calendar.sync.channel"]
+        confirmed = True
+        for channel in Channel.search([("account_id", "in", self.ids)]):
+            if channel.state == "open" and channel.channel_ref:
+                try:
+                    provider.unwatch(channel._value())
+                except SyncError:
+                    # they end by themselves; the caller says so
+                    confirmed = False
+            channel.unlink()
+        return confirmed

@@ -1,0 +1,226 @@
+"""A run that is only rehearsed: everything is planned and nothing is kept.
+
+The rehearsal is the run itself, carried out in a savepoint that is rolled back, with a
+provider that reads and writes nothing. What the journal would say is the preview.
+"""
+
+from odoo import api, fields, models
+
+from ..calsync.errors import SyncError
+from ..calsync.rehearsal import Rehearsal
+
+#: lines kept for reading; the counts are complete
+LONGEST = 500
+KINDS = [
+    ("created", "Create in Odoo"),
+    ("updated", "Change in Odoo"),
+    ("deleted", "Archive in Odoo"),
+    ("declined", "Decline in Odoo"),
+    ("withdrawn", "Take out of Odoo"),
+    ("pushed_insert", "Create at the provider"),
+    ("pushed_patch", "Change at the provider"),
+    ("pushed_delete", "Delete at the provider"),
+    ("conflict", "Conflict: the provider's value wins"),
+    ("held", "Ask before"),
+    ("skipped", "Leave out"),
+    ("failed", "Cannot be synchronised"),
+]
+
+
+class _Undone(Exception):
+    """Ends the savepoint of a rehearsal."""
+
+
+class CalendarSyncPreview(models.TransientModel):
+    _name = "calendar.sync.preview"
+    _description = "Preview of a Synchronisation"
+
+    account_id = fields.Many2one(
+        "calendar.sync.account", required=True, readonly=True, ondelete="cascade"
+    )
+    line_ids = fields.One2many("calendar.sync.preview.line", "preview_id", readonly=True)
+    summary = fields.Text(readonly=True)
+    more = fields.Integer("Lines left out", readonly=True)
+
+    def action_activate(self):
+        """What was shown is wanted: begin."""
+        self.ensure_one()
+        self.account_id.action_activate()
+        return {"type": "ir.actions.act_window_close"}
+
+
+class CalendarSyncPreviewLine(models.TransientModel):
+    _name = "calendar.sync.preview.line"
+    _description = "Line of a Preview"
+    _order = "id"
+
+    preview_id = fields.Many2one(
+        "calendar.sync.preview", required=True, ondelete="cascade", index=True
+    )
+    kind = fields.Selection(KINDS, "What", readonly=True)
+    calendar = fields.Char(readonly=True)
+    name = fields.Char("Event", readonly=True)
+    start = fields.Datetime(readonly=True)
+    detail = fields.Char(readonly=True)
+
+
+class CalendarSyncAccount(models.Model):
+    _inherit = "calendar.sync.account"
+
+    def action_preview(self):
+        """Show what a run would do now, event by event, without doing it."""
+        self.ensure_one()
+        self._own()
+        preview = self.env["calendar.sync.preview"].create(self.sudo()._preview())
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Preview"),
+            "res_model": preview._name,
+            "res_id": preview.id,
+            "view_mode": "form",
+            "target": "new",
+        }
+
+    def _preview(self):
+        """The values of a preview."""
+        lines, error = self._rehearse()
+        shown = lines[:LONGEST]
+        kind = self.env["calendar.sync.preview.line"]._fields["kind"]
+        labels = dict(kind._description_selection(self.env))
+        counts = {}
+        for line in lines:
+            counts[line["kind"]] = counts.get(line["kind"], 0) + 1
+        texts = [f"{labels[kind]}: {counts[kind]}" for kind in labels if kind in counts]
+        if error:
+            texts.append(error)
+        if not texts:
+            texts.append(self.env._("Nothing to do: both sides agree."))
+        return {
+            "account_id": self.id,
+            "summary": "\n".join(texts),
+            "more": len(lines) - len(shown),
+            "line_ids": [fields.Command.create(line) for line in shown],
+        }
+
+    def _rehearse(self):
+        """The lines that the journal of a run would have, and what stopped it."""
+        lines, error = [], ""
+        try:
+            with self.env.cr.savepoint():
+                self.write({"state": "active"})
+                run = (
+                    self.env["calendar.sync.run"]
+                    .with_context(calendar_sync_rehearsal=True)
+                    .create({"account_id": self.id})
+                )
+                provider = Rehearsal(self._provider())
+                try:
+                    _perform(run._rehearsal_steps(provider))
+                except SyncError as err:
+                    error = str(err)
+                finally:
+                    provider.close()
+                lines = [line._preview_values() for line in run.line_ids]
+                raise _Undone
+        except _Undone:
+            self.env.invalidate_all()
+        return lines, error
+
+
+def _perform(steps):
+    """Carry out a run alone, one request after the other."""
+    step = next(steps, None)
+    while step is not None:
+        try:
+            answer = step()
+        except SyncError as error:
+            resume = lambda error=error: steps.throw(error)  # noqa: E731 one of two ways on
+        else:
+            resume = lambda answer=answer: steps.send(answer)  # noqa: E731 the other one
+        try:
+            step = resume()
+        except StopIteration:
+            return
+
+
+class CalendarSyncRun(models.Model):
+    _inherit = "calendar.sync.run"
+
+    def _rehearsal_steps(self, provider):
+        yield from self._pull(provider)
+        yield from self._push(provider)
+
+    def _transact(self, work, *args):
+        if not self.env.context.get("calendar_sync_rehearsal"):
+            return super()._transact(work, *args)
+        return work(*args)
+
+    def _apply(self, work, actions):
+        if self.env.context.get("calendar_sync_rehearsal"):
+            for action in actions:
+                if action.kind == "skip" and not action.remote.cancelled:
+                    self._note(
+                        work,
+                        "skipped",
+                        remote_id=action.remote_id,
+                        message=self._skip_text(action.reason),
+                        before=self._preview_of(action.remote),
+                    )
+        return super()._apply(work, actions)
+
+    def _preview_of(self, remote):
+        if remote.fields is None:
+            return {}
+        return {"name": remote.fields.name, "when": remote.fields.when.to_json()}
+
+    @api.model
+    def _skip_text(self, reason):
+        _ = self.env._
+        return {
+            "kind": _("Not an appointment (working location, birthday)"),
+            "declined": _("You have declined it"),
+            "private": _("Private, and private appointments are not synchronised"),
+            "window": _("It ended before the time that is synchronised"),
+            "empty": _("It has no readable content"),
+            "not a source": _("This calendar is not read into Odoo"),
+        }.get(reason, reason)
+
+
+class CalendarSyncRunLine(models.Model):
+    _inherit = "calendar.sync.run.line"
+
+    kind = fields.Selection(
+        selection_add=[("skipped", "Left out")], ondelete={"skipped": "cascade"}
+    )
+
+    def _preview_values(self):
+        event = self.event_id
+        values = {
+            "kind": self.kind,
+            "calendar": self.calendar_id.name,
+            "name": event.name or (self.before or {}).get("name", ""),
+            "start": event.start,
+            "detail": self.message or self._changes_text(),
+        }
+        return values
+
+    def _changes_text(self):
+        """Field by field: what it was, and what it is now."""
+        if self.kind == "conflict":
+            return ", ".join(f"{name}: {value}" for name, value in self.lost.items())
+        if self.kind != "updated" or not self.before or not self.event_id:
+            return ""
+        now = self.event_id._sync_fields()
+        return ", ".join(
+            f"{name}: {_shown(value)} → {_shown(getattr(now, name))}"
+            for name, value in self.before.items()
+            if hasattr(now, name)
+        )
+
+
+def _shown(value):
+    if isinstance(value, list):
+        return value[0]
+    if hasattr(value, "to_json"):
+        return value.to_json()[0]
+    return value or "–"

@@ -1,0 +1,232 @@
+"""Seeing and taking back: preview, undo, conflicts, notifications."""
+
+from datetime import timedelta
+
+from odoo import fields
+from odoo.exceptions import UserError
+from odoo.tests import tagged
+
+from ..calsync.errors import Unsupported
+from .sync_case import SyncCase
+
+
+@tagged("post_install", "-at_install")
+class TestSyncTrust(SyncCase):
+    # ------------------------------------------------------------ preview
+
+    def test_a_preview_shows_everything_and_writes_nothing(self):
+        account = self.connect(self.ann, state="setup")
+        self.put(name="Lunch")
+        self.put(name="Doctor", privacy="private")
+        self.put(name="Lunch with Bob", when=self.at(2))
+        self.meeting(name="Lunch with Bob", when=self.at(2))
+        self.meeting(name="Planning")
+        requests = len(self.server.requests)
+        action = account.with_user(self.ann).action_preview()
+        preview = self.env[action["res_model"]].browse(action["res_id"])
+        self.assertEqual(
+            sorted(preview.line_ids.mapped(lambda line: (line.kind, line.name))),
+            [
+                ("created", "Lunch"),
+                ("pushed_insert", "Planning"),
+                ("skipped", "Doctor"),
+                ("updated", "Lunch with Bob"),
+            ],
+        )
+        written = set(self.server.requests[requests:]) & {"insert", "patch", "delete"}
+        self.assertEqual(written, set())
+        self.assertEqual(self.remote("odoo-ann@example.com"), [])
+        self.assertFalse(self.env["calendar.event"].search([("name", "=", "Lunch")]))
+        self.assertFalse(account.run_ids)
+        self.assertFalse(account.link_ids)
+        self.assertEqual(account.state, "setup")
+
+    def test_a_preview_of_a_change_tells_it_field_by_field(self):
+        account = self.connect(self.ann)
+        remote = self.put(name="Lunch")
+        self.sync()
+        self.server.edit("ann@example.com", remote.remote_id, location="Park")
+        action = account.with_user(self.ann).action_preview()
+        preview = self.env[action["res_model"]].browse(action["res_id"])
+        self.assertEqual(preview.line_ids.kind, "updated")
+        self.assertEqual(preview.line_ids.detail, "location: – → Park")
+        self.assertFalse(self.event_of(remote).location)
+
+    # ------------------------------------------------------------ undo
+
+    def run_of(self, account):
+        return account.run_ids.filtered("line_ids")[:1].with_user(self.ann)
+
+    def test_an_import_is_undone_and_stays_undone(self):
+        account = self.connect(self.ann)
+        self.put(name="Lunch")
+        self.sync()
+        event = self.env["calendar.event"].search([("name", "=", "Lunch")])
+        self.run_of(account).action_undo()
+        self.assertFalse(event.active)
+        self.assertEqual(self.run_of(account).state, "undone")
+        self.assertQuiet()
+        self.assertEqual(len(self.remote("ann@example.com")), 1)
+
+    def test_changes_of_both_sides_are_undone(self):
+        account = self.connect(self.ann)
+        remote = self.put(name="Lunch")
+        meeting = self.meeting(name="Planning")
+        self.sync()
+        self.server.edit("ann@example.com", remote.remote_id, name="Late lunch")
+        meeting.with_user(self.ann).write({"location": "Room 1"})
+        extra = self.meeting(name="Extra", when=self.at(3))
+        self.sync()
+        self.run_of(account).action_undo()
+        self.assertEqual(self.event_of(remote).name, "Lunch")
+        [there] = self.remote("odoo-ann@example.com")
+        self.assertEqual((there.fields.name, there.fields.location), ("Planning", ""))
+        self.assertTrue(extra.active)
+        self.assertEqual(meeting.location, "Room 1")
+        self.assertQuiet()
+
+    def test_deletions_are_undone(self):
+        account = self.connect(self.ann)
+        one, two = self.put(name="One"), self.put(name="Two")
+        self.sync()
+        first, second = self.event_of(one), self.event_of(two)
+        self.server.remove("ann@example.com", one.remote_id)
+        second.with_user(self.ann).write({"active": False})
+        self.sync()
+        self.run_of(account).action_undo()
+        self.assertTrue(first.active)
+        names = [event.fields.name for event in self.remote("ann@example.com")]
+        self.assertEqual(names, ["Two"])
+
+    def test_later_changes_stand_in_the_way_of_undo(self):
+        account = self.connect(self.ann)
+        remote = self.put(name="Lunch")
+        self.sync()
+        run = self.run_of(account)
+        self.event_of(remote).with_user(self.ann).write({"name": "Mine"})
+        with self.assertRaisesRegex(UserError, "Mine"):
+            run.action_undo()
+        self.assertTrue(self.event_of(remote).active)
+
+    def test_nobody_undoes_the_runs_of_others(self):
+        account = self.connect(self.ann)
+        self.put(name="Lunch")
+        self.sync()
+        with self.assertRaises(UserError):
+            self.run_of(account).with_user(self.bob).action_undo()
+
+    # ------------------------------------------------------------ conflicts
+
+    def test_what_lost_is_taken_back_with_one_click(self):
+        self.connect(self.ann)
+        remote = self.put(name="Lunch")
+        self.sync()
+        event = self.event_of(remote)
+        event.with_user(self.ann).write({"name": "Mine"})
+        self.server.edit("ann@example.com", remote.remote_id, name="Theirs")
+        self.sync()
+        conflict = event.with_user(self.ann).sync_conflict_ids
+        self.assertEqual(conflict.detail, "name: Mine")
+        conflict.action_take_back()
+        self.sync()
+        [there] = self.remote("ann@example.com")
+        self.assertEqual((there.fields.name, event.name), ("Mine", "Mine"))
+        self.assertFalse(event.with_user(self.ann).sync_conflict_ids)
+        self.assertQuiet()
+
+    # ------------------------------------------------------------ notifications
+
+    def test_every_listed_calendar_gets_one_channel(self):
+        account = self.connect(self.ann)
+        self.sync()
+        self.assertFalse(self.server.channels)
+        self.sync()
+        self.assertEqual(
+            sorted(calendar for calendar, *_ in self.server.channels.values()),
+            ["ann@example.com", "odoo-ann@example.com"],
+        )
+        self.sync()
+        self.assertEqual(len(self.server.channels), 2)
+        channels = self.env["calendar.sync.channel"].search(
+            [("account_id", "=", account.id)]
+        )
+        _calendar, address, secret = next(iter(self.server.channels.values()))
+        self.assertTrue(address.endswith("/calendar_sync/notify/google"))
+        self.assertNotIn(secret, channels.mapped("secret"))
+
+    def test_a_calendar_that_refuses_is_polled(self):
+        account = self.connect(self.ann)
+        self.server.silent.add("ann@example.com")
+        self.sync()
+        self.sync()
+        self.server.requests.clear()
+        self.sync()
+        self.assertNotIn("watch", self.server.requests)
+        self.assertIn("changes", self.server.requests)
+        self.assertFalse(account.attention)
+
+    def test_a_channel_is_renewed_with_overlap_and_the_old_one_ended(self):
+        account = self.connect(self.ann)
+        self.sync()
+        self.sync()
+        old = set(self.server.channels)
+        channels = self.env["calendar.sync.channel"].search(
+            [("account_id", "=", account.id)]
+        )
+        channels.expires = fields.Datetime.now() + timedelta(hours=3)
+        self.server.requests.clear()
+        self.sync()
+        self.assertLess(
+            self.server.requests.index("watch"), self.server.requests.index("unwatch")
+        )
+        self.assertEqual(len(self.server.channels), 2)
+        self.assertFalse(set(self.server.channels) & old)
+
+    def test_a_thousand_notifications_make_one_run(self):
+        account = self.connect(self.ann)
+        self.sync()
+        self.sync()
+        account.next_sync = fields.Datetime.now() + timedelta(hours=1)
+        Channel = self.env["calendar.sync.channel"]
+        name, (_c, _a, secret) = next(iter(self.server.channels.items()))
+        self.env.cr.flush()  # a transaction of its own, as far as triggers are concerned
+        triggers = self.env["ir.cron.trigger"].search_count([])
+        for _n in range(1000):
+            Channel._verified(name, secret)._heard()
+        self.assertEqual(
+            self.env["ir.cron.trigger"].search_count([]), triggers + 1
+        )
+        runs = len(account.run_ids)
+        with self.enter_registry_test_mode(), self.registry.cursor() as cr:
+            Account = self.env(cr=cr, user=1)["calendar.sync.account"]
+            Account._cron_sync()
+            Account._cron_sync()
+        account.invalidate_recordset()
+        self.assertEqual(len(account.run_ids), runs + 1)
+
+    def test_a_notification_without_the_secret_is_nobody(self):
+        self.connect(self.ann)
+        self.sync()
+        self.sync()
+        Channel = self.env["calendar.sync.channel"]
+        name, (_c, _a, secret) = next(iter(self.server.channels.items()))
+        self.assertTrue(Channel._verified(name, secret))
+        self.assertFalse(Channel._verified(name, "wrong"))
+        self.assertFalse(Channel._verified(name, None))
+        self.assertFalse(Channel._verified("unknown", secret))
+        self.assertFalse(Channel._verified(None, None))
+
+    def test_channels_end_with_the_connection(self):
+        account = self.connect(self.ann)
+        self.sync()
+        self.sync()
+        self.assertTrue(account._stop_channels(account._provider()))
+        self.assertFalse(self.server.channels)
+
+    def test_an_unsupported_watch_is_no_error_of_the_account(self):
+        account = self.connect(self.ann)
+        self.sync()
+        self.server.fail(Unsupported("no push here"), "watch", times=2)
+        self.sync()
+        self.assertFalse(account.attention)
+        self.assertEqual(account.run_ids[:1].state, "done")
