@@ -287,9 +287,12 @@ class GoogleSimulator(Simulator):
     def create_user(
         self, email: str, name: str | None = None, timezone: str = "Europe/Berlin"
     ) -> str:
+        """Whoever is there already stays as they are."""
         with self.lock:
-            name = name or email.split("@")[0].capitalize()
-            return self.store.add_user(email, name, timezone).email
+            if email not in self.store.users:
+                name = name or email.split("@")[0].capitalize()
+                self.store.add_user(email, name, timezone)
+            return email
 
     @control
     def create_outsider(self, email: str, timezone: str = "Europe/Berlin") -> str:
