@@ -666,10 +666,10 @@ def _without_members(search: _Search, now: int) -> Iterator[Relaxation]:
 
     Only who is needed for certain: leaving somebody out of "2 of 4" opens nothing.
     """
-    missing = {_missing(search.needs, run.free) for run in search.runs} - {None, 0}
+    missing = {_missing(search.needs, run.free) for run in search.runs}
     for size in (1, 2, 3):
         found = []
-        for bits in (b for b in missing if b is not None and b.bit_count() == size):
+        for bits in (b for b in missing if b.bit_count() == size):
             keys = tuple(key for key, bit in search.bits.items() if bits & bit)
             needs = [_left(mask, required, bits) for mask, required in search.needs]
             if any(
@@ -684,14 +684,12 @@ def _without_members(search: _Search, now: int) -> Iterator[Relaxation]:
             return
 
 
-def _missing(needs: list[tuple[int, int]], free: int) -> int | None:
-    """Who is missing of those that are needed for certain; None if that is not all."""
+def _missing(needs: list[tuple[int, int]], free: int) -> int:
+    """Who is not free of those that are needed for certain."""
     missing = 0
     for mask, required in needs:
         if required == mask.bit_count():
             missing |= mask & ~free
-        elif (free & mask).bit_count() < required:
-            return None
     return missing
 
 

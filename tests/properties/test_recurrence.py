@@ -196,6 +196,10 @@ def test_every_rule_of_days_means_what_the_model_says(drawn):
 @st.composite
 def timed_rules(draw):
     parts, start = draw(rules(weeks=False))
+    # BYDAY=MO,2TU means every Monday and the second Tuesday; dateutil finds neither
+    words = parts.get("BYDAY", [])
+    if len({len(word) > 2 for word in words}) == 2:
+        parts["BYDAY"] = [word for word in words if len(word) > 2]
     if draw(st.booleans()):
         parts["BYHOUR"] = draw(numbers(range(24)))
     if draw(st.booleans()):
@@ -269,13 +273,13 @@ def test_dateutil_agrees_within_the_day(drawn):
 SERIES = st.tuples(timed_rules() | hourly_rules(), st.sampled_from(ZONES))
 
 
-@given(SERIES, st.integers(-10, 800), st.booleans())
+@given(SERIES, st.integers(-10, 310), st.booleans())
 def test_since_only_leaves_out(series, offset, count):
     """The same occurrences as without it, from there on; all in order and once."""
     (parts, start), tz = series
     if count:
         parts["COUNT"] = 40
-    until = start + timedelta(days=820)
+    until = start + timedelta(days=320)
     since = (start + timedelta(days=offset)).replace(tzinfo=UTC)
     every = found([line(parts)], start, tz=tz, until=until)
     some = found([line(parts)], start, tz=tz, until=until, since=since)
@@ -288,7 +292,7 @@ def test_since_only_leaves_out(series, offset, count):
 @given(SERIES, st.lists(st.integers(0, 60), max_size=8))
 def test_exdates_and_exceptions_take_away_the_same(series, chosen):
     (parts, start), tz = series
-    until = start + timedelta(days=90)
+    until = start + timedelta(days=20)
     every = found([line(parts)], start, tz=tz, until=until)
     if every is None:
         return
@@ -305,7 +309,7 @@ def test_exdates_and_exceptions_take_away_the_same(series, chosen):
 def test_the_wall_clock_is_held(series):
     """Every occurrence shows a time of the rule, unless the clock skipped that."""
     (parts, start), tz = series
-    until = start + timedelta(days=400)
+    until = start + timedelta(days=100)
     occurrences = found([line(parts)], start, tz=tz, until=until) or []
     floating = found([line(parts)], start, tz="UTC", until=until) or []
     walls = {o.start.replace(tzinfo=None) for o in floating}

@@ -235,6 +235,8 @@ def test_somebody_unknown_is_never_free():
     ann, zoe = person("ann"), person("zoe", unknown=True)
     assert starts(everybody(ann, zoe)) == []
     assert search(everybody(ann, zoe, required=1)).slots[0].members == {"ann"}
+    assert starts([*everybody(zoe), *everybody(person("zoe"))]) == []
+    assert starts([*everybody(person("zoe")), *everybody(zoe)]) == []
 
 
 # -- hours, window, buffers, notice ----------------------------------------------------
@@ -676,6 +678,14 @@ def test_leaving_out_one_of_a_choice_opens_nothing():
     assert offered(search(everybody(*members, required=2))) == [
         "1 of 3 in panel 1: 3 slots"
     ]
+
+
+def test_leaving_somebody_out_leaves_the_other_panels_as_they_are():
+    choice = everybody(person("Cid", "9:00-12:00"), person("Dan"), required=1)
+    found = search([*everybody(person("Ann", "9:00-12:00"), person("Bob")), *choice])
+    assert offered(found)[1:] == ["Without Ann: 3 slots"]
+    both = [*choice, *everybody(person("Cid", "9:00-12:00"), person("Dan"))]
+    assert offered(search(both))[1:] == ["Without Cid: 3 slots"]
 
 
 def test_an_impossible_number_is_brought_down():

@@ -16,6 +16,10 @@ NEW_YORK = "America/New_York"
 FAR = date(2100, 1, 1)
 
 
+def minutes(number):
+    return timedelta(minutes=number)
+
+
 def days(text):
     """``1997-09-02 03 10-01``: a day of the same month, or month and day."""
     result = []
@@ -271,6 +275,12 @@ def test_times_of_the_day(rule, expected):
             "2018-01-01",
             "2018-01-01 2019-12-30 2022-01-03",
             id="week 1 of 2020 begins in 2019",
+        ),
+        pytest.param(
+            ["RRULE:FREQ=YEARLY;INTERVAL=2;BYWEEKNO=1;BYDAY=MO;COUNT=3"],
+            "2019-12-30",
+            "2019-12-30 2022-01-03 2024-01-01",
+            id="a start in December belongs to the week's year",
         ),
         pytest.param(
             ["RRULE:FREQ=YEARLY;BYWEEKNO=-1;BYDAY=SU;COUNT=3"],
@@ -685,6 +695,25 @@ def test_since_and_until(since, until, expected):
     rule = "RRULE:FREQ=DAILY;COUNT=4"
     expected = [int(day) for day in expected.split()]
     assert [s.day for s in starts(rule, nine, since=since, until=until)] == expected
+
+
+def test_since_leaps_over_what_comes_before():
+    """A walk through thirty years of minutes would end in an error."""
+    start, since = datetime(1990, 1, 1, 9), datetime(2024, 1, 1, 9)
+    until = since + minutes(22)
+    found = starts("RRULE:FREQ=MINUTELY;INTERVAL=11", start, since=since, until=until)
+    assert [
+        (moment.replace(tzinfo=None) - start) % minutes(11) for moment in found
+    ] == [minutes(0)] * 2
+    assert found[0] - found[-1] == minutes(-11)
+
+
+@pytest.mark.parametrize("tz", ["America/Havana", "Pacific/Apia", "UTC"])
+def test_the_end_of_the_calendar_is_the_end(tz):
+    until = datetime.max.replace(tzinfo=UTC)
+    for start in (datetime(9999, 12, 1, 9), date(9999, 12, 1), date(9999, 12, 31)):
+        found = starts("RRULE:FREQ=DAILY;BYHOUR=0,23", start, tz=tz, until=until)
+        assert all(moment.year == 9999 for moment in found)
 
 
 def test_limits_of_an_all_day_series_are_midnights():
