@@ -16,7 +16,7 @@ SIMULATORS = ROOT / "simulators"
 # missing here is a new module of calsync: give it its place.
 LAYERS = [
     {"values", "errors"},
-    {"intervals", "recurrence", "mapping", "transport", "vault"},
+    {"intervals", "recurrence", "mapping", "mapping_cronofy", "transport", "vault"},
     {"providers", "plan", "series", "availability"},
 ]
 STDLIB = sys.stdlib_module_names

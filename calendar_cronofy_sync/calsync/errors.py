@@ -8,6 +8,7 @@
     ├── RateLimited            wait ``retry_after`` seconds, then go on
     ├── Unavailable            the provider did not answer properly: try again later
     │   └── AnswerLost         sent, no answer: the write may have landed, look first
+    │       └── Unconfirmed    accepted, not seen yet: try it again in the next run
     ├── TokenInvalid           the sync token is dead: list everything again
     ├── Conflict               somebody else changed the event: fetch, merge, try again
     ├── Duplicate              the id we chose exists already: fetch, compare, link
@@ -71,6 +72,10 @@ class Unavailable(SyncError):
 
 class AnswerLost(Unavailable):
     """The request was sent and no answer came: it may have been carried out."""
+
+
+class Unconfirmed(AnswerLost):
+    """The provider has accepted the change, but does not show it yet."""
 
 
 class TokenInvalid(SyncError):

@@ -147,6 +147,11 @@ class RemoteEvent:
     problem: str = ""
     #: where a person can look at it
     url: str = ""
+    #: what joins the occurrences of a series where they arrive as single events
+    #: (Cronofy lays every series out and tells no rule), "" otherwise
+    series_id: str = ""
+    #: address of the video conference, "" without one
+    video: str = ""
 
     @property
     def cancelled(self) -> bool:
@@ -248,6 +253,9 @@ class Write:
     mark: str = ""
     #: the account's own answer to an invitation (patch only), "" to leave it alone
     response: str = ""
+    #: ask for a video conference on this conferencing profile of the account
+    #: (Cronofy: "default", "integrated" or an id), "" to leave it alone
+    video: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,8 +27,8 @@ Both hosts (app and api) are one address. Besides the kit's controls there are t
 
 Left out: service accounts and resources, elevated permissions (``unrestricted``), link
 tokens, application calendars, smart invites, real-time scheduling and sequencing,
-bookable events, UI elements, attachments, geo data, ``include_moved``, subscriptions of
-an event, coalescing of notifications.
+bookable events, UI elements, attachments, geo data, subscriptions of an event,
+coalescing of notifications.
 
 Where the documentation is silent the choice is a constant or a comment at its place:
 presets and listing rights (:mod:`.scopes`), event_id's length (:mod:`.writes`), grid

@@ -296,7 +296,12 @@ class Api:
         found = [
             event
             for event in self.store.seen(
-                self._filter(request, granted), granted.client, tzid, start, stop
+                self._filter(request, granted),
+                granted.client,
+                tzid,
+                start,
+                stop,
+                moved=self._flag(request, "include_moved"),
             )
             if (deleted_too or not event.deleted)
             and (since is None or event.updated.replace(microsecond=0) >= since)

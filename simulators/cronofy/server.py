@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from fnmatch import fnmatch
 from typing import Any
+from urllib.parse import urlencode
 
 from simulators.courier import Courier, Delivery, Letter
 from simulators.kit import (
@@ -20,12 +21,21 @@ from simulators.kit import (
     control,
 )
 
-from . import scopes
+from . import scopes, writes
 from .api import Api
 from .errors import refused
 from .moments import DAY, entered, utc_text, zone
 from .oauth import OAuth, conferencing_profile
-from .store import Account, Authorization, Calendar, Channel, Event, Profile, Store
+from .store import (
+    READ_WRITE,
+    Account,
+    Authorization,
+    Calendar,
+    Channel,
+    Event,
+    Profile,
+    Store,
+)
 from .web import Web
 from .writes import Writes
 
@@ -394,6 +404,25 @@ class CronofySimulator(Simulator):
             return self.oauth.new_code(granted, redirect_uri)
 
     @control
+    def authorize(
+        self, url: str, person: str, mode: str = READ_WRITE, deny: bool = False
+    ) -> str:
+        """Click through the pages behind ``url`` as this person: where that leads."""
+        asked = self.oauth.authorize(Request("GET", url, {}))
+        if asked.status != 200:
+            return asked.headers.get("Location", "")
+        key = list(self.oauth.asking)[-1]
+        profile = self.store.person(person).profiles[0]
+        for path, answer in (
+            ("/oauth/authorize/calendar", {"profile": profile.id, "mode": mode}),
+            ("/oauth/authorize/consent", {"do": "deny" if deny else "allow"}),
+        ):
+            form = urlencode({"asking": key, **answer}).encode()
+            handler = self.oauth.choose if "profile" in answer else self.oauth.consent
+            response = handler(Request("POST", path, {}, form))
+        return response.headers["Location"]
+
+    @control
     def withdraw_grants(self, person: str) -> int:
         """The person revokes every application; how many grants that ended."""
         with self.lock:
@@ -431,6 +460,32 @@ class CronofySimulator(Simulator):
             event = self.store.put(found, summary, start, end, **more)
             self.changed(found, event)
             return event.uid
+
+    @control
+    def put_event(
+        self,
+        person: str,
+        body: dict,
+        calendar: str | None = None,
+        client: str = DEMO_CLIENT,
+    ) -> None:
+        """An event of an application, as if it had been upserted long ago."""
+        with self.lock:
+            found = self.store.calendar(person, calendar)
+            account = self.store.link(found.profile)
+            writes.upsert(self.store, account, found, client, body)()
+
+    @control
+    def outbox(self) -> list[str]:
+        """Addresses that the calendar services have sent an invitation to."""
+        with self.lock:
+            return [
+                guest["email"]
+                for calendar in self.store.calendars.values()
+                for event in calendar.events.values()
+                if event.event_id
+                for guest in event.attendees
+            ]
 
     @control
     def add_series(
@@ -471,6 +526,14 @@ class CronofySimulator(Simulator):
             tz = values.pop("tz", None) or calendar.profile.person.tz
             self.store.change(event, tz, **values)
             self.changed(calendar, event)
+
+    @control
+    def plant_event(self, uid: str, values: dict) -> None:
+        """Show these values to applications, whatever they are."""
+        with self.lock:
+            _calendar, event = self.store.event(uid)
+            event.planted |= values
+            event.updated = self.clock.now()
 
     @control
     def delete_event(self, uid: str) -> None:

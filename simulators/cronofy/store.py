@@ -7,7 +7,7 @@ an *authorization* gives one application a scope on an account.
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,6 +71,15 @@ class Event:
     event_id: str = ""
     client: str = ""
     deleted: bool = False
+    planted: dict[str, Any] = field(default_factory=dict)
+    """Shown instead of what is true, to see what a client makes of it."""
+    earlier: list[tuple[Moment, Moment]] = field(default_factory=list)
+    """The times it had before it was moved."""
+
+    def move(self, start: Moment, end: Moment) -> None:
+        if (start, end) != (self.start, self.end):
+            self.earlier.append((self.start, self.end))
+        self.start, self.end = start, end
 
     def managed_by(self, client: str) -> bool:
         return bool(self.event_id) and self.client == client
@@ -133,7 +142,7 @@ class Event:
         if self.conferencing:
             data["conferencing"] = self.conferencing
             data["meeting_url"] = self.conferencing["join_url"]
-        return data
+        return data | self.planted
 
 
 @dataclass
@@ -399,11 +408,15 @@ class Store:
         raise ValueError(f"unknown event {uid!r}")
 
     def change(self, event: Event, tz: str, **values: Any) -> None:
+        times = {
+            name: entered(values.pop(name), tz)
+            for name in ("start", "end")
+            if name in values
+        }
+        event.move(times.get("start", event.start), times.get("end", event.end))
         for name, value in values.items():
             if not hasattr(event, name) or name in ("uid", "calendar_id"):
                 raise ValueError(f"events have no {name!r}")
-            if name in ("start", "end"):
-                value = entered(value, tz)
             setattr(event, name, value)
         event.updated = self.clock.now()
 
@@ -462,11 +475,13 @@ class Store:
         start: datetime | None,
         stop: datetime | None,
         modes: tuple[str, ...] = (READ_WRITE,),
+        moved: bool = False,
     ) -> Iterator[Event]:
         """The events of the cache in a window, deleted ones included.
 
         Foreign ones are never seen outside the cache, nor in access modes other than
         ``modes``; own ones are bound by nothing but the window that was asked for.
+        With ``moved`` an event also counts where it was before.
         """
         oldest, newest = self.cached()
         for calendar in calendars:
@@ -477,11 +492,13 @@ class Store:
                     continue
                 low = start if managed else max(start or oldest, oldest)
                 high = stop if managed else min(stop or newest, newest)
-                if high is not None and event.start.instant(tzid) >= high:
-                    continue
-                if low is not None and event.end.instant(tzid) < low:
-                    continue
-                yield event
+                spans = [(event.start, event.end), *(event.earlier if moved else ())]
+                if any(
+                    (high is None or begin.instant(tzid) < high)
+                    and (low is None or finish.instant(tzid) >= low)
+                    for begin, finish in spans
+                ):
+                    yield event
 
     def snapshot(self) -> dict[str, Any]:
         """JSON values for :meth:`Simulator.dump`."""
@@ -528,13 +545,3 @@ class Store:
                 for channel in self.channels.values()
             ],
         }
-
-
-def moved(event: Event, span: timedelta) -> Event:
-    """A copy of the event at another time, under another uid."""
-    return replace(
-        event,
-        uid=new_id("evt_external_"),
-        start=event.start.plus(span),
-        end=event.end.plus(span),
-    )

@@ -216,6 +216,7 @@ def upsert(
             getattr(event, name) != value for name, value in values.items()
         )
         event.deleted = False
+        event.move(start, end)
         for name, value in values.items():
             setattr(event, name, value)
         known = {person["email"] for person in event.attendees}

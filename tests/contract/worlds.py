@@ -13,13 +13,18 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
+
 from calsync import errors
-from calsync.mapping import google_body
+from calsync.mapping import google_body, normal
+from calsync.mapping_cronofy import cronofy_body, cronofy_event
+from calsync.providers.cronofy import CronofyProvider
 from calsync.providers.google import GoogleProvider
 from calsync.providers.memory import MemoryProvider, MemoryServer
 from calsync.recurrence import instance_id
 from calsync.transport import Limiter
 from calsync.values import Application, Fields, Grant, Person, RemoteEvent, When, Write
+from simulators.cronofy import DEMO_CLIENT, DEMO_SECRET, CronofySimulator
 from simulators.google import GoogleSimulator
 
 UTC = timezone.utc
@@ -61,13 +66,21 @@ class World:
     ``calendars``   calendars can be created, or be there for reading only
     ``silence``     some calendars have no notifications
     ``lists``       what ended before the window is not listed
+    ``uids``        events have an iCalUID
+    ``tokens``      the service itself gives synchronisation tokens
+    ``absence``     what is not there is confirmed to be gone
+    ``patches``     a patch leaves alone what it does not name
+    ``far``         busy times reach as far as one likes
     ==============  ==============================================================
     """
 
     name = ""
     provider_class = None
     features = frozenset(
-        "series versions duplicates strict answers calendars silence lists".split()
+        (
+            "series versions duplicates strict answers calendars silence lists "
+            "uids tokens absence patches far"
+        ).split()
     )
     #: who is connected, and the calendar the tests use
     account = calendar = ANN
@@ -76,6 +89,18 @@ class World:
     def __init__(self):
         self.clock = Clock()
         self._numbers = itertools.count()
+
+    def kept(self, fields):
+        """What is left of some fields once the service has had them."""
+        return normal(fields)
+
+    def requests_for(self, writes):
+        """How many requests so many writes in one push take."""
+        return -(-writes // 50)
+
+    def mark_of(self, write):
+        """The mark that a written event carries afterwards."""
+        return write.mark
 
     def new_id(self):
         """An id that nobody used yet."""
@@ -331,7 +356,127 @@ class GoogleWorld(World):
         return parse_qs(urlsplit(back).query).get("code", [""])[0]
 
 
-WORLDS = [MemoryWorld, GoogleWorld]
+class CronofyWorld(World):
+    """The events of this world are our own ones: others cannot be written at all."""
+
+    name = "cronofy"
+    provider_class = CronofyProvider
+    features = frozenset({"versions", "strict", "calendars", "lists"})
+    #: a simulator that is started once
+    server = None
+
+    def __init__(self):
+        super().__init__()
+        sim = self.sim = self.server
+        sim.reset()
+        sim.set_clock(NOW.isoformat())
+        self.calendar = sim.add_person("ann", email=ANN, tz=BERLIN)["calendars"][
+            "Calendar"
+        ]
+        self.application = Application(
+            client_id=DEMO_CLIENT,
+            client_secret=DEMO_SECRET,
+            api_url=sim.url,
+            auth_url=sim.url,
+            token_url=f"{sim.url}/oauth/token",
+            revoke_url=f"{sim.url}/oauth/token/revoke",
+        )
+
+    @classmethod
+    @contextmanager
+    def running(cls):
+        with CronofySimulator() as cls.server:
+            yield
+
+    def grant(self, mode="two_way"):
+        scopes = CronofyProvider.scopes(mode)
+        tokens = self.sim.grant("ann", " ".join(scopes))
+        return Grant(
+            access_token=tokens["access_token"],
+            refresh_token=tokens["refresh_token"],
+            scopes=scopes,
+        )
+
+    def provider(self, mode="two_way"):
+        return CronofyProvider(
+            self.application,
+            self.grant(mode),
+            limiter=self.clock.limiter(),
+            now=self.sim.clock.now,
+            sleep=self.clock.sleep,
+        )
+
+    def kept(self, fields):
+        """Cronofy knows plain text, and private or not."""
+        written = cronofy_body(Write(verb="insert", remote_id="x", fields=fields))
+        return normal(cronofy_event(written).fields)
+
+    def requests_for(self, writes):
+        """One look before, then the batches, then the pages that confirm them."""
+        return 1 + super().requests_for(writes) + -(-writes // self.sim.page_size)
+
+    def mark_of(self, write):
+        return write.remote_id
+
+    def put(self, fields, *, recurrence=()):
+        assert not recurrence
+        remote_id = self.new_id()
+        body = cronofy_body(Write(verb="insert", remote_id=remote_id, fields=fields))
+        self.sim.put_event("ann", body)
+        return remote_id
+
+    def edit(self, remote_id, fields, *names):
+        body = cronofy_body(Write(verb="patch", remote_id=remote_id, fields=fields))
+        values = {
+            "name": {"summary": body["summary"]},
+            "description": {"description": body["description"]},
+            "location": {"location": body["location"]["description"]},
+            "when": {"start": body["start"], "end": body["end"]},
+        }
+        for name in names:
+            self.sim.change_event(remote_id, **values[name])
+
+    def remove(self, remote_id):
+        self.sim.delete_event(remote_id)
+
+    def spoil(self, remote_id):
+        self.sim.plant_event(remote_id, {"start": None})
+
+    def new_calendar(self, *, role="owner", silent=False):
+        if role == "freeBusyReader":
+            pytest.skip("cronofy: such calendars are written to by invitation")
+        name = f"More {next(self._numbers)}"
+        return self.sim.add_calendar("ann", name, readonly=role == "reader")
+
+    def set_page_size(self, size):
+        self.sim.set_page_size(size)
+
+    def withdraw(self):
+        self.sim.withdraw_grants("ann")
+
+    def fail(self, what, verb, *, times=1, after=False):
+        match = {
+            "changes": {"method": "GET", "path": "/v1/events$"},
+            "push": {"path": "/v1/batch$"},
+            "insert": {"method": "POST", "path": "/events$"},
+        }[verb]
+        self.sim.set_fault(
+            {"limit": "429", "down": "503", "lost": "drop"}[what],
+            match=match,
+            times=times,
+            when="after" if after else "before",
+            retry_after=3600 if what == "limit" else None,
+        )
+
+    def mails(self):
+        return len(self.sim.outbox())
+
+    def consent(self, url, *, deny=False, scopes=None):
+        back = self.sim.authorize(url, "ann", deny=deny)
+        return parse_qs(urlsplit(back).query).get("code", [""])[0]
+
+
+WORLDS = [MemoryWorld, GoogleWorld, CronofyWorld]
 
 # ----------------------------------------------------------- the cast of the tests
 
