@@ -202,7 +202,7 @@ _INSTANCE = re.compile(r"(.+)_\d{8}(?:T\d{6}Z)?")
 
 
 def family(remote_id: str) -> str:
-    """The id of the series whose occurrence an id names at Google, else the id itself."""
+    """The id of the series that an occurrence's id at Google names, else the id."""
     match = _INSTANCE.fullmatch(remote_id)
     return match[1] if match else remote_id
 

@@ -1,9 +1,8 @@
 """Google Calendar, through Google's own Python client.
 
-The client builds and reads the requests, google-auth refreshes the token, and our
-:class:`..transport.Wire` carries both: it is the one place that knows time limits,
-quota and which hosts may be spoken to. Google's errors are translated in
-:func:`..transport.google_error`, its items in :mod:`..mapping`.
+The client builds and reads the requests; how they travel is :mod:`.google_client`'s
+matter. Google's errors are translated in :func:`..transport.google_error`, its items in
+:mod:`..mapping`.
 
 Facts about the API that the code relies on are told where they matter. "Reference" is
 https://developers.google.com/workspace/calendar/api/v3/reference.
@@ -11,22 +10,11 @@ https://developers.google.com/workspace/calendar/api/v3/reference.
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
-from functools import lru_cache, partial
-from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from functools import partial
+from typing import Any, TypeVar
 
-import httplib2
-from google.auth.exceptions import GoogleAuthError, RefreshError
-from google.oauth2.credentials import Credentials
-from google_auth_httplib2 import AuthorizedHttp, Request
-from google_auth_oauthlib.flow import Flow
-from googleapiclient.discovery import build_from_document
-from googleapiclient.discovery_cache import get_static_doc
 from googleapiclient.errors import BatchError, HttpError
 from googleapiclient.http import BatchHttpRequest, HttpRequest
 
@@ -48,14 +36,9 @@ from ..mapping import GOOGLE_ITEM, family, google_body, google_event, read_datet
 from ..transport import (
     TIMEOUT,
     Limiter,
-    Reply,
     Wire,
-    error_of,
     google_error,
     insist,
-    is_loopback,
-    origin,
-    shared_limiter,
 )
 from ..values import (
     Application,
@@ -69,6 +52,18 @@ from ..values import (
     Window,
     Write,
 )
+from .google_client import (
+    RenewingCredentials,
+    Sender,
+    authorized,
+    consent_page,
+    exchange_code,
+    project_limiter,
+    revoke_grant,
+    service,
+)
+
+T = TypeVar("T")
 
 #: parts of one batch: https://developers.google.com/workspace/calendar/api/guides/batch
 BATCH = 50
@@ -77,9 +72,6 @@ PAGE_SIZE = 2500
 BUSY_CALENDARS = 50
 BUSY_SPAN = timedelta(days=89)
 
-#: https://developers.google.com/workspace/calendar/api/guides/quota, per minute
-PROJECT_QUOTA, USER_QUOTA = 10_000, 600
-QUOTA_HOST = "https://www.googleapis.com"
 #: a patch counts thrice (Reference, events.patch); everything else once
 COSTS = {"patch": 3}
 #: seconds of silence when Google asks us to slow down and does not say for how long
@@ -128,9 +120,9 @@ class GoogleProvider:
         :param timeout: seconds to connect, and between two pieces of an answer
         """
         self.grant = grant
-        self._limiter = limiter or _project_limiter(app)
+        self._limiter = limiter or project_limiter(app)
         self._user = hash(grant.refresh_token or grant.access_token)
-        self._service = _service(app.api_url)
+        self._service = service(app.api_url)
         self._wire = Wire(
             self._service.base,
             app.token_url,
@@ -138,14 +130,16 @@ class GoogleProvider:
             limiter=self._limiter,
             user=self._user,
         )
-        self._sender = _Sender(self._wire)
-        self._http = AuthorizedHttp(
-            _Credentials(app, self), http=self._sender, max_refresh_attempts=1
-        )
+        self._sender = Sender(self._wire)
+        credentials = RenewingCredentials(app, grant, self._sender, self._renewed)
+        self._http = authorized(credentials, self._sender)
 
     @property
     def request_count(self) -> int:
         return self._wire.count
+
+    def _renewed(self, grant: Grant) -> None:
+        self.grant = grant
 
     # ------------------------------------------------------------------------- consent
 
@@ -172,55 +166,16 @@ class GoogleProvider:
         Scopes that were granted to the project before are not asked to come along
         (``include_granted_scopes``): a token for availability must not read events.
         """
-        # oauthlib refuses plain http, which a simulator on the loopback speaks
-        plain = app.auth_url.startswith("http://") and is_loopback(app.auth_url)
-        config = {
-            "client_id": app.client_id,
-            "client_secret": app.client_secret,
-            "auth_uri": "https" + app.auth_url[4:] if plain else app.auth_url,
-            "token_uri": app.token_url,
-        }
-        flow = Flow.from_client_config(
-            {"web": config},
-            SCOPES[mode],
-            redirect_uri=redirect_uri,
-            state=state,
-            autogenerate_code_verifier=True,
+        return consent_page(
+            app, SCOPES[mode], redirect_uri=redirect_uri, state=state, hint=hint
         )
-        more = {"login_hint": hint} if hint else {}
-        # without the prompt a second consent brings no refresh token
-        url, _ = flow.authorization_url(access_type="offline", prompt="consent", **more)
-        if plain:
-            url = "http" + url.removeprefix("https")
-        return Authorization(url=url, verifier=flow.code_verifier)
 
     @staticmethod
     def exchange(
         app: Application, *, code: str, verifier: str, redirect_uri: str
     ) -> Grant:
-        # not by Flow: it takes a partial consent for an error and refuses plain http
-        answer = _post(
-            app.token_url,
-            grant_type="authorization_code",
-            code=code,
-            code_verifier=verifier,
-            redirect_uri=redirect_uri,
-            client_id=app.client_id,
-            client_secret=app.client_secret,
-        )
-        if answer.status != 200:
-            raise _oauth_error(answer.status, *_oauth_words(answer))
-        data = answer.json()
-        if not isinstance(data, dict) or not data.get("access_token"):
-            raise Unavailable(reason="no token")
-        if not data.get("refresh_token"):
-            raise AuthExpired("Google gave no lasting permission.")
-        lifetime = timedelta(seconds=int(data.get("expires_in") or 0))
-        return Grant(
-            access_token=data["access_token"],
-            refresh_token=data["refresh_token"],
-            expiry=datetime.now(timezone.utc) + lifetime,
-            scopes=tuple(data.get("scope", "").split()),
+        return exchange_code(
+            app, code=code, verifier=verifier, redirect_uri=redirect_uri
         )
 
     @staticmethod
@@ -230,20 +185,17 @@ class GoogleProvider:
         Google does not do less: every other grant of the same user to the same project
         dies with this one.
         """
-        token = grant.refresh_token or grant.access_token
-        if not token:
-            return
-        answer = _post(app.revoke_url, token=token)
-        if answer.status == 200 or _oauth_words(answer)[0] == "invalid_token":
-            return
-        raise error_of(answer.status, *_oauth_words(answer))
+        revoke_grant(app, grant)
 
     # ----------------------------------------------------------------------- calendars
 
     def identity(self) -> str:
         """The id of the primary calendar is the address of the account."""
         get = self._service.calendar_list.get
-        return self._send(get(calendarId="primary", fields="id"))["id"]
+        answer = self._send(get(calendarId="primary", fields="id"))
+        if not (address := _part(answer, "id", "")):
+            raise _unreadable(write=False)
+        return address
 
     def calendars(self) -> list[RemoteCalendar]:
         found: list[RemoteCalendar] = []
@@ -256,9 +208,12 @@ class GoogleProvider:
                     maxResults=250, showHidden=True, pageToken=page_token
                 )
             )
-            items = answer.get("items", ())
-            found += [_calendar(item) for item in items if not item.get("deleted")]
-            page_token = answer.get("nextPageToken")
+            found += [
+                _calendar(item)
+                for item in _part(answer, "items", [])
+                if isinstance(item, dict) and item.get("id") and not item.get("deleted")
+            ]
+            page_token = _part(answer, "nextPageToken", "")
             if not page_token:
                 return found
 
@@ -268,6 +223,8 @@ class GoogleProvider:
             raise ScopeMissing(scopes=(APP_CREATED,))
         body = {"summary": name, "timeZone": timezone}
         item = self._send(self._service.calendars.insert(body=body), write=True)
+        if not _part(item, "id", ""):
+            raise _unreadable(write=True)
         return _calendar({**item, "accessRole": "owner"})
 
     # ------------------------------------------------------------------------- reading
@@ -290,14 +247,15 @@ class GoogleProvider:
                 answer = self._send(self._service.events.list(**query))
             except Gone as err:
                 raise TokenInvalid(reason=err.reason) from err
-            tz = answer.get("timeZone", "")
+            tz = _part(answer, "timeZone", "")
             events = [
-                google_event(item, calendar_tz=tz) for item in answer.get("items", ())
+                google_event(item, calendar_tz=tz)
+                for item in _part(answer, "items", [])
             ]
-            page_token = answer.get("nextPageToken")
+            page_token = _part(answer, "nextPageToken", "")
             yield Page(
                 events=tuple(sorted(events, key=_is_exception)),
-                token="" if page_token else answer.get("nextSyncToken", ""),
+                token="" if page_token else _part(answer, "nextSyncToken", ""),
                 full=not token,
                 timezone=tz,
             )
@@ -330,7 +288,7 @@ class GoogleProvider:
                     "items": [{"id": calendar_id} for calendar_id in chunk],
                 }
                 query = self._service.freebusy.query(body=body)
-                answer = self._send(query).get("calendars", {})
+                answer = _part(self._send(query), "calendars", {})
                 for calendar_id in chunk:
                     try:
                         found = _busy_times(answer.get(calendar_id))
@@ -475,12 +433,13 @@ class GoogleProvider:
         }
         request = self._service.events.watch(calendarId=calendar_id, body=body)
         answer = self._send(request, write=True)
-        expires = answer.get("expiration")  # a text of milliseconds
+        expires = _part(answer, "expiration", "")  # a text of milliseconds
         return Channel(
-            channel_id=answer["id"],
-            resource_id=answer.get("resourceId", ""),
-            expires=expires
-            and datetime.fromtimestamp(int(expires) // 1000, timezone.utc),
+            channel_id=_part(answer, "id", channel_id),
+            resource_id=_part(answer, "resourceId", ""),
+            expires=datetime.fromtimestamp(int(expires) // 1000, timezone.utc)
+            if expires.isdigit()
+            else None,
         )
 
     def unwatch(self, channel: Channel) -> None:
@@ -503,11 +462,14 @@ class GoogleProvider:
 
         def once() -> Any:
             try:
-                return request.execute(http=self._http)
+                answer = request.execute(http=self._http)
             except HttpError as err:
                 raise self._meaning(err, write) from None
             except ValueError:
                 raise _unreadable(write) from None
+            if not _plausible(request, answer):
+                raise _unreadable(write)
+            return answer
 
         return insist(once, repeatable=not write)
 
@@ -525,7 +487,7 @@ class GoogleProvider:
         def note(request_id: str, answer: Any, error: Exception | None) -> None:
             if isinstance(error, HttpError):
                 answers[request_id] = self._meaning(error, write)
-            else:
+            elif _plausible(requests[int(request_id)], answer):
                 answers[request_id] = answer
 
         batch = BatchHttpRequest(callback=note, batch_uri=self._service.batch_uri)
@@ -591,212 +553,40 @@ class GoogleProvider:
         return meaning
 
 
-# ----------------------------------------------------------------------- the connection
-
-
-@dataclass(frozen=True)
-class _Service:
-    """The methods of the API at one address. They are made once: it takes long."""
-
-    base: str
-    batch_uri: str
-    calendar_list: Any
-    calendars: Any
-    channels: Any
-    events: Any
-    freebusy: Any
-
-
-_building = threading.Lock()
-
-
-def _service(api_url: str) -> _Service:
-    with _building:
-        return _built(api_url)
-
-
-@lru_cache(maxsize=8)
-def _built(api_url: str) -> _Service:
-    parts = urlsplit(api_url)
-    path = parts.path.rstrip("/") or "/calendar/v3"
-    root = urlunsplit(parts._replace(path=path.removesuffix("calendar/v3"), query=""))
-    document = json.loads(get_static_doc("calendar", "v3"))
-    document |= {"rootUrl": root, "baseUrl": root + document["servicePath"]}
-    service = build_from_document(document, http=_NoHttp())
-    return _Service(
-        base=root,
-        # new_batch_http_request would ask for it at a fixed address
-        batch_uri=root + document["batchPath"],
-        calendar_list=service.calendarList(),
-        calendars=service.calendars(),
-        channels=service.channels(),
-        events=service.events(),
-        freebusy=service.freebusy(),
-    )
-
-
-def _project_limiter(app: Application) -> Limiter:
-    host = origin(app.api_url)
-    if host != QUOTA_HOST:  # another server has its own limits, and tells them
-        return shared_limiter((app.client_id, host))
-    return shared_limiter(
-        (app.client_id, host),
-        lambda: Limiter(project=PROJECT_QUOTA, user=USER_QUOTA),
-    )
-
-
-class _NoHttp:
-    """Where the client wants a connection long before there is one."""
-
-    def request(self, *_args: Any, **_options: Any) -> Any:
-        raise TypeError("each request is given its connection")
-
-
-class _Sender:
-    """A :class:`..transport.Wire` where Google's libraries expect an httplib2.Http."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        #: what the next request counts in the quota
-        self.cost = 1
-
-    def request(
-        self,
-        uri: str,
-        method: str = "GET",
-        body: bytes | str | None = None,
-        headers: Mapping[str, str] | None = None,
-        **_options: Any,
-    ) -> tuple[httplib2.Response, bytes]:
-        reply = self._wire.send(method, uri, headers=headers, body=body, cost=self.cost)
-        return httplib2.Response({**reply.headers, "status": reply.status}), reply.body
-
-    def close(self) -> None:
-        self._wire.close()
-
-
-class _Credentials(Credentials):
-    """Google's credentials, which tell their provider of every new token."""
-
-    def __init__(self, app: Application, provider: GoogleProvider) -> None:
-        grant = provider.grant
-        super().__init__(
-            token=grant.access_token or None,
-            refresh_token=grant.refresh_token or None,
-            token_uri=app.token_url,
-            client_id=app.client_id,
-            client_secret=app.client_secret,
-            # asking for a scope that was not granted would spoil every refresh
-            scopes=None,
-            expiry=grant.expiry
-            and grant.expiry.astimezone(timezone.utc).replace(tzinfo=None),
-        )
-        self._provider = provider
-
-    def refresh(self, request: Any) -> None:
-        """Fetch a new token, always over the provider's own wire."""
-        provider = self._provider
-        try:
-            super().refresh(Request(provider._sender))
-        except RefreshError as err:
-            raise _refresh_error(err) from None
-        except GoogleAuthError as err:
-            raise Unavailable(reason=type(err).__name__) from None
-        provider.grant = replace(
-            provider.grant,
-            access_token=self.token,
-            refresh_token=self.refresh_token,
-            expiry=self.expiry and self.expiry.replace(tzinfo=timezone.utc),
-            scopes=tuple(self.granted_scopes or provider.grant.scopes),
-        )
-
-
-def _refresh_error(error: RefreshError) -> SyncError:
-    answer = error.args[1] if len(error.args) > 1 else None
-    if error.retryable:
-        return Unavailable(reason="token")
-    if not isinstance(answer, dict):
-        if answer is None:  # nothing was sent: there is no refresh token
-            return AuthExpired(reason="no refresh token")
-        return Unavailable(reason="token")
-    return _oauth_error(
-        400, answer.get("error", ""), answer.get("error_description", "")
-    )
-
-
-# -------------------------------------------------------------------------------- OAuth
-
-#: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 and Google's own words. Only these
-#: may cost a user the grant: a wrong client secret is not the users' fault.
-OAUTH_ERRORS: dict[str, type[SyncError]] = {
-    "invalid_grant": AuthExpired,
-    "access_denied": AuthExpired,
-    "admin_policy_enforced": AuthExpired,
-    "org_internal": AuthExpired,
-    "invalid_scope": ScopeMissing,
-    "invalid_client": Misconfigured,
-    "unauthorized_client": Misconfigured,
-    "redirect_uri_mismatch": Misconfigured,
-    "unsupported_grant_type": Misconfigured,
-    "invalid_request": Misconfigured,
-}
-
-
-def _oauth_error(status: int, word: str, sentence: str) -> SyncError:
-    kind = OAUTH_ERRORS.get(word)
-    if kind is None:
-        return Unavailable(reason=word or str(status))
-    if kind is Misconfigured:
-        return Misconfigured(f"Google refuses the client: {word}.", reason=word)
-    return kind(reason=word)
-
-
-def _oauth_words(answer: Reply) -> tuple[str, str]:
-    """The error and its description in an answer of an OAuth endpoint."""
-    try:
-        data = json.loads(answer.body)
-        return str(data["error"]), str(data.get("error_description", ""))
-    except (ValueError, TypeError, LookupError, AttributeError):
-        return "", ""
-
-
-def _post(url: str, **form: str) -> Reply:
-    """One POST to an OAuth endpoint, without any token in a header."""
-    wire = Wire(url)
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-    try:
-        return wire.send("POST", url, headers=headers, body=urlencode(form))
-    finally:
-        wire.close()
-
-
 # ------------------------------------------------------------------------------ details
 
 
 def _calendar(item: Mapping[str, Any]) -> RemoteCalendar:
     role = item.get("accessRole")
     return RemoteCalendar(
-        remote_id=item["id"],
-        name=item.get("summaryOverride") or item.get("summary") or item["id"],
-        timezone=item.get("timeZone", ""),
+        remote_id=str(item["id"]),
+        name=str(item.get("summaryOverride") or item.get("summary") or item["id"]),
+        timezone=str(item.get("timeZone") or ""),
         # e.g. writerWithoutPrivateAccess: what we do not know, we only read
         access_role=role if role in ROLES else "reader",
         is_primary=item.get("primary") is True,
-        color=item.get("backgroundColor", ""),
+        color=str(item.get("backgroundColor") or ""),
     )
 
 
-def _busy_times(answer: Mapping[str, Any] | None) -> list[tuple[datetime, datetime]]:
+def _busy_times(answer: Any) -> list[tuple[datetime, datetime]]:
     """The busy times of one calendar; a missing answer is unknown, never free."""
-    if answer is None:
-        raise Unavailable(reason="missing")
-    for error in answer.get("errors", ()):
-        reason = str(error.get("reason", ""))
-        raise (NotFound if reason == "notFound" else Unavailable)(reason=reason)
-    return [
-        (read_datetime(row["start"]), read_datetime(row["end"]))
-        for row in answer.get("busy", ())
-    ]
+    try:
+        reasons = [str(error.get("reason")) for error in answer.get("errors", ())]
+        times = [
+            (_instant(row["start"]), _instant(row["end"]))
+            for row in answer.get("busy", ())
+        ]
+    except (AttributeError, LookupError, TypeError, ValueError):
+        raise Unavailable(reason="unreadable answer") from None
+    if reasons:
+        kind = NotFound if "notFound" in reasons else Unavailable
+        raise kind(reason=reasons[0])
+    return [(start, stop) for start, stop in times if start < stop]
+
+
+def _instant(text: str) -> datetime:
+    return read_datetime(text).astimezone(timezone.utc)
 
 
 def _spans(start: datetime, stop: datetime) -> Iterator[tuple[datetime, datetime]]:
@@ -847,11 +637,32 @@ def _obstacle(
 
 def _own_address(item: Mapping[str, Any], calendar_id: str) -> str | SyncError:
     """Under which address the owner of the calendar is among the guests."""
-    rows = item.get("attendees", ())
-    for row in rows:
-        if row.get("self") or row.get("email") == calendar_id:
-            return row["email"]
+    try:
+        for row in item.get("attendees", ()):
+            if row.get("self") or row.get("email") == calendar_id:
+                return row["email"]
+    except (AttributeError, LookupError, TypeError):
+        return Unavailable(reason="unreadable answer")
     return Forbidden(reason="not invited")
+
+
+#: methods that answer with nothing
+_SILENT = ("calendar.events.delete", "calendar.channels.stop")
+
+
+def _plausible(request: HttpRequest, answer: Any) -> bool:
+    """Is it an answer of the API, and not the page of some proxy on the way?"""
+    return isinstance(answer, dict) or request.methodId in _SILENT
+
+
+def _part(answer: Mapping[str, Any], key: str, missing: T) -> T:
+    """A part of an answer, of the type of what it is when it is missing."""
+    value = answer.get(key)
+    if value is None:
+        return missing
+    if not isinstance(value, type(missing)):
+        raise Unavailable(reason="unreadable answer")
+    return value
 
 
 def _unreadable(write: bool) -> SyncError:
