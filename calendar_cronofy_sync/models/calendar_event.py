@@ -259,8 +259,8 @@ class CalendarEvent(models.Model):
     def _sync_unlisted(self, accounts):
         """(event, account, recurrence, base event) that should have a copy and have none.
 
-        Organised or attended and not declined, in the window, and visible by the rule for
-        private appointments.
+        Organised or attended and not declined, in the window, visible by the rule for
+        private appointments, and not at home in any calendar of the same user.
         """
         window = self.env["calendar.sync.account"]._window()
         only = SQL("AND e.id IN %s", tuple(self.ids)) if self else SQL()
@@ -295,7 +295,9 @@ class CalendarEvent(models.Model):
                                       AND p.partner_id = m.partner_id)
                    AND NOT EXISTS (SELECT 1 FROM calendar_sync_link l
                                     WHERE l.event_id = e.id
-                                      AND l.account_id = m.account_id)
+                                      AND (l.account_id = m.account_id
+                                           OR l.user_id = m.user_id
+                                           AND l.origin = 'remote'))
                    AND NOT EXISTS (SELECT 1 FROM calendar_sync_series s
                                     WHERE m.recurrence_policy = 'series'
                                       AND s.recurrence_id = e.recurrence_id

@@ -88,7 +88,7 @@ class CalendarSyncLink(models.Model):
             local=Fields.from_json(base["local"]) if base.get("local") else None,
             remote=Fields.from_json(base["remote"]) if base.get("remote") else None,
             origin=self.origin,
-            organized=base.get("organized", True),
+            organized=self._organized(),
             shared=bool(others.filtered(lambda link: link.user_id != self.user_id))
             or (bool(event.user_id) and event.user_id != self.user_id),
             writable=base.get("writable", True),
@@ -101,6 +101,12 @@ class CalendarSyncLink(models.Model):
             state = link.state
             link._renew()
             link.state = state
+
+    def _organized(self):
+        """Is the user the organiser? Of the copy of an Odoo meeting everybody is, there."""
+        if self.origin == "odoo":
+            return self.event_id.user_id.id in (False, self.user_id.id)
+        return (self.base or {}).get("organized", True)
 
     def _renew(self):
         """The remote event is gone: write it anew, under another id, because the id of a

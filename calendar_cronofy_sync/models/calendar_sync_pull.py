@@ -219,9 +219,10 @@ class CalendarSyncRun(models.Model):
         return event._sync_fields(row._zone() or user.tz or "UTC")
 
     def _carried(self, row):
-        """Does another copy of the event take Odoo's changes to the provider?"""
+        """Does another copy of the event take Odoo's changes to the provider, be it only
+        when its account is connected again?"""
         return any(
-            (other.base or {}).get("writable") and other.account_id.state == "active"
+            (other.base or {}).get("writable") and other.account_id.state != "revoked"
             for other in row.event_id.sync_link_ids - row
         )
 
