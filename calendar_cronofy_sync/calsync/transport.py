@@ -427,6 +427,7 @@ class Wire:
                 data=body,
                 timeout=self._timeout,
                 allow_redirects=False,
+                proxies=_around_proxies(url),
             )
         except (
             requests.exceptions.ConnectTimeout,
@@ -448,6 +449,11 @@ class Wire:
 
 def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _around_proxies(url: str) -> dict[str, str] | None:
+    """A proxy of the environment is for the outside, not for this machine."""
+    return {"no_proxy": urlsplit(url).hostname} if is_loopback(url) else None
 
 
 def _never_connected(error: requests.exceptions.ConnectionError) -> bool:

@@ -341,6 +341,16 @@ def test_a_password_file_does_not_replace_the_token(server, tmp_path, monkeypatc
     wire.close()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_proxy_is_not_asked_for_this_machine(server, monkeypatch, host):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    url = server.url.replace("127.0.0.1", host)
+    wire = Wire(url)
+    assert wire.send("GET", url + "/x").status == 200
+    wire.close()
+
+
 @pytest.mark.parametrize(
     "url, allowed",
     [
