@@ -117,12 +117,12 @@ class CalendarSyncChannel(models.Model):
 
     @api.model
     def _superseded(self, account):
-        """The channels of an account that a newer one has followed, or that ended."""
-        result = self.browse()
-        for calendar in account.with_context(active_test=False).calendar_ids:
-            channels = self.search([("calendar_id", "=", calendar.id)], order="id desc")
-            result |= channels.filtered(lambda c: c.state == "open")[1:]
-        return result
+        """The channels of an account that a newer one has followed."""
+        channels = self.search(
+            [("account_id", "=", account.id), ("state", "=", "open")], order="id desc"
+        )
+        newest = {channel.calendar_id: channel for channel in reversed(channels)}
+        return channels.filtered(lambda c: newest[c.calendar_id] != c)
 
     @api.model
     def _forget_ended(self):
@@ -158,12 +158,12 @@ class CalendarSyncChannel(models.Model):
             self.env["calendar.sync.account"]._trigger_sync()
 
     @api.model
-    def _listed(self, calendar):
+    def _listed(self, calendars):
         """What is notified from now on belongs to the next listing."""
         self.env.cr.execute(
             """UPDATE calendar_sync_channel SET notified = FALSE
-                WHERE calendar_id = %s AND notified""",
-            [calendar.id],
+                WHERE calendar_id IN %s AND notified""",
+            [tuple(calendars.ids) or (0,)],
         )
 
 

@@ -104,7 +104,7 @@ class CalendarSyncAccount(models.Model):
             run = self.env["calendar.sync.run"].create(
                 {"account_id": row[0], "claim": claim}
             )
-        # no lock may be held while the network is waited for
+        # from here on a failure of the run can be stored
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return run
 
@@ -157,13 +157,34 @@ class CalendarSyncAccount(models.Model):
         """The calendars to ask for changes: sources, the target, and those to which
         events are still bound."""
         self.ensure_one()
-        bound = self.env["calendar.sync.link"]._read_group(
-            [("account_id", "=", self.id), ("event_id", "!=", False)], ["calendar_id"]
+        self.env.flush_all()
+        self.env.cr.execute(
+            """SELECT c.id FROM calendar_sync_calendar c
+                 JOIN calendar_sync_account a ON a.id = c.account_id
+                WHERE a.id = %s AND c.access_role != 'freeBusyReader' AND c.active
+                  AND (c.is_source OR c.id = a.target_calendar_id OR EXISTS (
+                       SELECT 1 FROM calendar_sync_link l
+                        WHERE l.calendar_id = c.id AND l.event_id IS NOT NULL))
+             ORDER BY c.is_primary DESC, c.id""",
+            [self.id],
         )
-        calendars = self.calendar_ids.filtered("is_source") | self.target_calendar_id
-        for (calendar,) in bound:
-            calendars |= calendar
-        return calendars.filtered(lambda c: c.access_role != "freeBusyReader")
+        ids = [row[0] for row in self.env.cr.fetchall()]
+        return self.env["calendar.sync.calendar"].browse(ids)
+
+    def _anything_pending(self):
+        """Does anything wait to be written, or a channel to be ended?"""
+        self.env.flush_all()
+        self.env.cr.execute(
+            """SELECT EXISTS (SELECT 1 FROM calendar_sync_link
+                               WHERE account_id = %(id)s AND state = 'pending')
+                   OR EXISTS (SELECT 1 FROM calendar_sync_series
+                               WHERE account_id = %(id)s AND state = 'pending')
+                   OR (SELECT count(*) > count(DISTINCT calendar_id)
+                         FROM calendar_sync_channel
+                        WHERE account_id = %(id)s AND state = 'open')""",
+            {"id": self.id},
+        )
+        return self.env.cr.fetchone()[0]
 
     # ------------------------------------------------------------
     # Errors and questions
@@ -239,9 +260,10 @@ class CalendarSyncAccount(models.Model):
         _ = self.env._
         texts = []
         for calendar in self.with_context(active_test=False).calendar_ids:
+            used = calendar.is_source or calendar == self.target_calendar_id
             if question := calendar._question():
                 texts.append(question)
-            if calendar.error and (calendar.is_source or calendar == self.target_calendar_id):
+            if calendar.error and used:
                 texts.append(f"{calendar.name}: {calendar.error}")
         series = self.env["calendar.sync.series"].search(
             [("account_id", "=", self.id), ("state", "=", "failed")]

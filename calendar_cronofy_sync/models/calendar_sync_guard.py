@@ -30,6 +30,18 @@ class CalendarSyncCalendar(models.Model):
         for calendar in self:
             calendar.held_pull = (calendar.held or {}).get("count", 0)
 
+    def _linked_units(self, newest):
+        """How many appointments were bound when link ``newest`` was the newest."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            """SELECT count(*) FILTER (WHERE series_id IS NULL)
+                    + count(DISTINCT series_id)
+                 FROM calendar_sync_link
+                WHERE calendar_id = %s AND id <= %s AND etag IS NOT NULL""",
+            [self.id, newest],
+        )
+        return self.env.cr.fetchone()[0]
+
     def _hold_deletions(self, actions, count, linked):
         self.ensure_one()
         earlier = (self.held or {}).get("ids", [])

@@ -128,6 +128,11 @@ class CalendarSyncLink(models.Model):
                 }
             )
 
+    @api.model
+    def _newest(self):
+        self.env.cr.execute("SELECT COALESCE(max(id), 0) FROM calendar_sync_link")
+        return self.env.cr.fetchone()[0]
+
     def _units(self):
         """How many appointments these are: a series counts once."""
         singles = self.filtered(lambda link: not link.series_id)

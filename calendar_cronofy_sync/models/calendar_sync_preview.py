@@ -148,6 +148,7 @@ class CalendarSyncRun(models.Model):
 
     def _rehearsal_steps(self, provider):
         yield from self._pull(provider)
+        self._list_new()
         yield from self._push(provider)
 
     def _transact(self, work, *args):

@@ -47,8 +47,8 @@ class Listing:
     full: bool
     #: the calendar has never been listed before
     first: bool = False
-    #: appointments that were bound when the listing began
-    linked: int = 0
+    #: the newest link when the listing began: what is older was bound before
+    newest: int = 0
     token: str = ""
     #: ids of the items that were listed, and of the occurrences of series
     seen: set[str] = field(default_factory=set)
@@ -62,9 +62,10 @@ class CalendarSyncRun(models.Model):
     _inherit = "calendar.sync.run"
 
     def _pull(self, provider):
-        for calendar in self.account_id._pulled_calendars():
+        calendars, newest = self._transact(self._begin)
+        for calendar in calendars:
             try:
-                yield from self._pull_calendar(provider, calendar)
+                yield from self._pull_calendar(provider, calendar, newest)
             except ACCOUNT_ERRORS:
                 raise
             except Exception as error:  # one calendar must not stop the others
@@ -82,26 +83,25 @@ class CalendarSyncRun(models.Model):
         calendar.error = text
         self._write_journal(work)
 
-    def _pull_calendar(self, provider, calendar):
-        self._transact(self._begin, calendar)
+    def _begin(self):
+        """The calendars to list, and the newest link there is."""
+        calendars = self.account_id._pulled_calendars()
+        self.env["calendar.sync.channel"]._listed(calendars)
+        for calendar in calendars:
+            self._roll(calendar)
+        return calendars, self.env["calendar.sync.link"]._newest()
+
+    def _pull_calendar(self, provider, calendar, newest):
         token = calendar.sync_token or ""
         try:
-            yield from self._list(provider, calendar, token)
+            yield from self._list(provider, calendar, token, newest)
         except TokenInvalid:
             if not token:
                 raise
-            yield from self._list(provider, calendar, "")
+            yield from self._list(provider, calendar, "", newest)
 
-    def _begin(self, calendar):
-        self.env["calendar.sync.channel"]._listed(calendar)
-        self._roll(calendar)
-
-    def _list(self, provider, calendar, token):
-        listing = Listing(
-            full=not token,
-            first=not calendar.listed,
-            linked=calendar.link_ids.filtered("etag")._units(),
-        )
+    def _list(self, provider, calendar, token, newest):
+        listing = Listing(full=not token, first=not calendar.listed, newest=newest)
         window = self.account_id._window()
         if listing.full and self.account_id.recurrence_policy == "original":
             self._transact(self._drop_series, calendar)
@@ -141,6 +141,8 @@ class CalendarSyncRun(models.Model):
     def _take(self, calendar, items, listing=None):
         """Plan for some remote items and carry it out; deletions are left to the end of
         the listing where there is one."""
+        if not items:
+            return
         work = self._work(calendar)
         flat = self._unfold(work, items, listing)
         actions = self._decide(work, flat, first=bool(listing and listing.first))
@@ -518,7 +520,8 @@ class CalendarSyncRun(models.Model):
 
     def _close_listing(self, calendar, listing):
         work = self._work(calendar)
-        count, linked = self._units(listing.deletions), listing.linked
+        count = self._units(listing.deletions)
+        linked = calendar._linked_units(listing.newest) if count else 0
         if trips(count, linked) and not calendar.release:
             calendar._hold_deletions(listing.deletions, count, linked)
             self._note(

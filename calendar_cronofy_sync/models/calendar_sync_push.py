@@ -34,7 +34,6 @@ class CalendarSyncRun(models.Model):
     _inherit = "calendar.sync.run"
 
     def _push(self, provider):
-        self._transact(self._list_new)
         yield from self._push_series(provider)
         attempts = {}
         while True:
@@ -56,7 +55,10 @@ class CalendarSyncRun(models.Model):
                 raise outcome.error
 
     def _list_new(self):
-        self.env["calendar.event"]._sync_enlist(self.account_id)
+        """Give what belongs into the target calendar and has no copy a link."""
+        if not self.account_id.target_calendar_id:
+            return False
+        return self.env["calendar.event"]._sync_enlist(self.account_id)
 
     # ------------------------------------------------------------
     # What to write

@@ -128,32 +128,52 @@ class CalendarSyncRun(models.Model):
         try:
             provider = self.account_id._provider()
             yield from self._pull(provider)
-            yield from self._push(provider)
-            yield from self._watch(provider)
-            self._transact(self._finish, "done", provider)
+            if self._transact(self._survey, provider):
+                yield from self._push(provider)
+                yield from self._watch(provider)
+                self._transact(self._finish, "done", provider)
         except Superseded:
             _logger.info("run %s: the account was taken over or stopped", self.id)
         except GeneratorExit:
             # the time is up: what is done is stored, the rest is due again at once
-            self._transact(self._finish, "partial", provider)
+            self._end(self._finish, "partial", provider)
             raise
         except SyncError as error:
             _logger.info("run %s: %s %s", self.id, type(error).__name__, error.reason)
-            self._transact(self._fail, error, provider)
+            self._end(self._fail, error, provider)
         except Exception as error:  # a bug must not stop the other accounts
             _logger.exception("run %s failed", self.id)
-            self._transact(self._fail, error, provider)
+            self._end(self._fail, error, provider)
         finally:
             if provider:
                 provider.close()
 
-    def _watch(self, provider):
-        """See to it that every calendar that is listed tells us when it changes.
+    def _end(self, work, *args):
+        """Store how the run ended, unless the account is somebody else's by now."""
+        try:
+            self._transact(work, *args)
+        except Superseded:
+            _logger.info("run %s: the account was taken over or stopped", self.id)
 
-        Not in the first run: the appointments come first.
-        """
+    def _survey(self, provider):
+        """Is there anything to write or to ask for? If not, the run ends right here."""
+        account = self.account_id
+        if self._list_new() or account._anything_pending() or self._missing_channels():
+            return True
+        self._finish("done", provider)
+        return False
+
+    def _missing_channels(self):
+        """The calendars that should get a channel now. None in the first run: the
+        appointments come first."""
+        Channel = self.env["calendar.sync.channel"]
         if not self.account_id.last_sync:
-            return
+            return self.env["calendar.sync.calendar"]
+        calendars = self.account_id._pulled_calendars()
+        return Channel._missing(calendars.filtered(lambda calendar: not calendar.error))
+
+    def _watch(self, provider):
+        """See to it that every calendar that is listed tells us when it changes."""
         Channel = self.env["calendar.sync.channel"]
         for channel, request in self._transact(self._take_openings):
             remote_id = channel.calendar_id.remote_id
@@ -165,9 +185,7 @@ class CalendarSyncRun(models.Model):
 
     def _take_openings(self):
         Channel = self.env["calendar.sync.channel"]
-        calendars = self.account_id._pulled_calendars()
-        calendars = calendars.filtered(lambda calendar: not calendar.error)
-        return [Channel._prepare(calendar) for calendar in Channel._missing(calendars)]
+        return [Channel._prepare(calendar) for calendar in self._missing_channels()]
 
     def _transact(self, work, *args):
         """Do ``work(*args)`` in a transaction of its own, again if it collides with

@@ -1,0 +1,1 @@
+"""Named scenarios, measured beside the floor in one run: see ``./run bench``."""
