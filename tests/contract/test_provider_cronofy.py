@@ -9,8 +9,9 @@ import requests
 
 from calsync import errors, transport
 from calsync.providers import cronofy
-from calsync.providers.cronofy import CronofyProvider, hosts
+from calsync.providers.cronofy import CronofyProvider, hosts, secrets_of
 from calsync.values import Grant, When, Window, Write
+from simulators.cronofy import DEMO_SECRET
 from tests.contract.worlds import (
     ALLDAY,
     ANN,
@@ -138,6 +139,15 @@ def test_a_wrong_secret_is_the_administrators_business(world):
         CronofyProvider.exchange(
             world.wrong_client(), code="c", verifier="", redirect_uri="http://x/"
         )
+
+
+def test_while_a_secret_is_replaced_the_first_is_used(world):
+    app = replace(world.application, client_secret=f"{DEMO_SECRET}, older")
+    code = world.sim.issue_code("ann", "read_account", "http://localhost/cb")
+    redirect = {"verifier": "", "redirect_uri": "http://localhost/cb"}
+    grant = CronofyProvider.exchange(app, code=code, **redirect)
+    CronofyProvider.revoke(app, grant)
+    assert secrets_of(app) == [DEMO_SECRET, "older"]
 
 
 def test_a_token_that_expired_is_refreshed_once_and_kept(world, sim, provider):

@@ -157,6 +157,14 @@ def hosts(data_center: str) -> tuple[str, str]:
     return f"https://api{suffix}.cronofy.com", f"https://app{suffix}.cronofy.com"
 
 
+def secrets_of(app: Application) -> list[str]:
+    """The secrets in force: two, parted by a comma, while one replaces the other.
+
+    The first is the one we use.
+    """
+    return [secret.strip() for secret in app.client_secret.split(",")]
+
+
 def verified(body: bytes, header: str | None, secrets: Iterable[str]) -> bool:
     """Did Cronofy send this notification?
 
@@ -435,7 +443,7 @@ class CronofyProvider:
     @staticmethod
     def revoke(app: Application, grant: Grant) -> None:
         """Withdraw this grant; another one on the same account stays alive."""
-        data = {"client_id": app.client_id, "client_secret": app.client_secret}
+        data = {"client_id": app.client_id, "client_secret": secrets_of(app)[0]}
         token = grant.refresh_token or grant.access_token
         if not token and not grant.subject:
             return
@@ -1031,7 +1039,7 @@ def _token_request(
     """The token endpoint's answer; no error of it carries what was sent."""
     data = {
         "client_id": app.client_id,
-        "client_secret": app.client_secret,
+        "client_secret": secrets_of(app)[0],
         **data,
     }
     used = wire or _wire(app, _limiter(app))
@@ -1200,5 +1208,6 @@ __all__ = [
     "CronofyProvider",
     "cronofy_error",
     "hosts",
+    "secrets_of",
     "verified",
 ]
