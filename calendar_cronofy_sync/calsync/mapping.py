@@ -42,7 +42,7 @@ GOOGLE_ITEM = (
     "start,end,visibility,transparency,recurrence,recurringEventId,originalStartTime,"
     "organizer(email,displayName,self),"
     "attendees(email,displayName,responseStatus,self,resource),"
-    "guestsCanModify,locked,extendedProperties/private"
+    "guestsCanModify,locked,hangoutLink,extendedProperties/private"
 )
 
 # ----------------------------------------------------------------- from a Google item
@@ -107,6 +107,7 @@ def _google_event(item: dict[str, Any], calendar_tz: str) -> RemoteEvent:
         and not get("locked")
         and kind == "default",
         url=_link(get("htmlLink")),
+        video=_link(get("hangoutLink")),
     )
 
 
@@ -289,6 +290,14 @@ def google_body(write: Write) -> dict[str, Any]:
         body["recurrence"] = list(write.recurrence) or None
     if write.mark:
         body["extendedProperties"] = {"private": {MARK: write.mark}}
+    if write.video:
+        # the same request again makes no second conference
+        body["conferenceData"] = {
+            "createRequest": {
+                "requestId": write.remote_id,
+                "conferenceSolutionKey": {"type": "hangoutsMeet"},
+            }
+        }
     if new:
         body = {key: value for key, value in body.items() if value is not None}
     return body

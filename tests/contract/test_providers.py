@@ -434,7 +434,7 @@ def test_an_occurrence_waits_for_its_series(world, provider):
     follows = patch(occurrence(write.remote_id, 7), TIMED, "name")
     series, single = provider.push(world.calendar, [refused, follows])
     assert isinstance(series.error, errors.Rejected)
-    assert not isinstance(single.error, errors.Gone)
+    assert single.error is series.error
 
 
 @pytest.mark.needs("series")
@@ -466,6 +466,18 @@ def test_a_calendar_that_may_only_be_read_is_not_written(world, provider, role):
     with pytest.raises(errors.Forbidden):
         do(provider, world, insert(world), calendar)
     assert everything(provider, world, calendar=calendar)[0] == {}
+
+
+@pytest.mark.needs("video")
+def test_a_video_conference_can_be_asked_for(world, provider):
+    event = do(provider, world, insert(world, video="default"))
+    assert event.video.startswith("https://")
+    other = world.put(TIMED)
+    assert do(provider, world, patch(other, TIMED, "name")).video == ""
+    link = do(provider, world, patch(other, TIMED, video="default")).video
+    assert link.startswith("https://")
+    changed = do(provider, world, patch(other, replace(TIMED, name="New"), "name"))
+    assert changed.video == link
 
 
 @pytest.mark.needs("answers")

@@ -66,6 +66,7 @@ class World:
     ``calendars``   calendars can be created, or be there for reading only
     ``silence``     some calendars have no notifications
     ``lists``       what ended before the window is not listed
+    ``video``       a video conference comes with the answer to the write
     ``uids``        events have an iCalUID
     ``tokens``      the service itself gives synchronisation tokens
     ``absence``     what is not there is confirmed to be gone
@@ -79,7 +80,7 @@ class World:
     features = frozenset(
         (
             "series versions duplicates strict answers calendars silence lists "
-            "uids tokens absence patches far"
+            "uids tokens absence patches far video"
         ).split()
     )
     #: who is connected, and the calendar the tests use

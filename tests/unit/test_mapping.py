@@ -55,6 +55,7 @@ def test_an_ordinary_appointment():
         ),
         organizer=Person(email="ann@example.com", is_self=True),
         url="https://www.google.com/calendar/event?eid=x",
+        video="https://meet.google.com/abc",
     )
     assert read().fields.when.tz == "Europe/Berlin"
 

@@ -308,8 +308,9 @@ class GoogleProvider:
 
         Google carries out the parts of a batch in any order. A write that builds on an
         earlier one of the same event or series goes in a later batch, and not at all if
-        that one failed. Nothing is raised: when a request fails as a whole, or Google
-        asks us to slow down, all that is left has the error.
+        that one failed: it then has the same error. Nothing is raised: when a request
+        fails as a whole, or Google asks us to slow down, all that is left has that
+        error.
         """
         outcomes: dict[int, Outcome] = {}
         rows = self._answer_rows(calendar_id, writes)
@@ -317,7 +318,9 @@ class GoogleProvider:
         for step in _steps(writes):
             for chunk in _chunks(step, BATCH):
                 failed = {
-                    writes[at].remote_id for at, done in outcomes.items() if done.error
+                    writes[at].remote_id: done.error
+                    for at, done in outcomes.items()
+                    if done.error
                 }
                 ready = []
                 for at in chunk:
@@ -369,6 +372,8 @@ class GoogleProvider:
         else:
             body = google_body(write)
             where["fields"] = GOOGLE_ITEM
+            if write.video:  # without it Google ignores the wish
+                where["conferenceDataVersion"] = 1
             if write.verb == "insert":
                 request = events.insert(body=body, **where)
             else:
@@ -626,11 +631,14 @@ _STOPPING = (AuthExpired, Misconfigured, RateLimited, ScopeMissing)
 
 
 def _obstacle(
-    write: Write, rows: Mapping[str, str | SyncError], failed: set[str]
+    write: Write,
+    rows: Mapping[str, str | SyncError],
+    failed: Mapping[str, SyncError],
 ) -> SyncError | None:
     """Why a write cannot even be sent."""
-    if {write.remote_id, family(write.remote_id)} & failed:
-        return Unavailable(reason="waits for an earlier write")
+    for remote_id in (family(write.remote_id), write.remote_id):
+        if remote_id in failed:
+            return failed[remote_id]
     row = rows.get(write.remote_id)
     return row if write.response and isinstance(row, SyncError) else None
 

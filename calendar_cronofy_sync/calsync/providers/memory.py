@@ -471,14 +471,15 @@ class MemoryProvider:
     def _in_turn(self, calendar_id: str, writes: Iterable[Write]) -> list[Outcome]:
         """Carry out writes, each unless one that it builds on has failed."""
         outcomes = []
-        failed: set[str] = set()
+        failed: dict[str, Exception] = {}
         for write in writes:
-            if {write.remote_id, family(write.remote_id)} & failed:
-                outcome = Outcome(key=write.key, error=Unavailable())
+            error = failed.get(family(write.remote_id)) or failed.get(write.remote_id)
+            if error:
+                outcome = Outcome(key=write.key, error=error)
             else:
                 outcome = self._outcome(calendar_id, write)
             if outcome.error:
-                failed.add(write.remote_id)
+                failed[write.remote_id] = outcome.error
             outcomes.append(outcome)
         return outcomes
 
@@ -526,6 +527,7 @@ class MemoryProvider:
             organizer=Person(email=calendar.remote_id, is_self=True),
             mark=write.mark,
             url=f"https://memory.example/{write.remote_id}",
+            video=_video(write),
         )
         return self._server.put(calendar.remote_id, event)
 
@@ -547,6 +549,8 @@ class MemoryProvider:
             if event.master_id:
                 raise Rejected("Invalid recurrence.")
             changes["recurrence"] = write.recurrence
+        if write.video:
+            changes["video"] = _video(write)
         if write.mark:
             changes["mark"] = write.mark
         if write.response:
@@ -687,6 +691,10 @@ def _rewritten(fields: Fields) -> Fields:
         location=" ".join(fields.location.split()),
         description=google_html(fields.description),
     )
+
+
+def _video(write: Write) -> str:
+    return f"https://video.example/{write.remote_id}" if write.video else ""
 
 
 def _check(when: When) -> None:
