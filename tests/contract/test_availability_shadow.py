@@ -480,7 +480,7 @@ def test_e11_two_in_a_row(world):
     ]
 
 
-# --------------------------------------------------------------- what blocks, and chance
+# -------------------------------------------------------------- what blocks, and chance
 
 
 @pytest.mark.parametrize(

@@ -571,6 +571,16 @@ def test_conferencing_is_connected_and_asked_for(world, sim, provider):
     assert outcome(provider, world, patch).event.video == done.event.video
 
 
+def test_a_conference_is_waited_for(world, sim, provider):
+    profile_id = sim.connect_conferencing("ann")
+    write = insert(world)
+    outcome(provider, world, write)
+    provider._sleep = lambda seconds: sim.advance_clock(seconds)
+    sim.set_write_delay(1.2)
+    patch = replace(write, verb="patch", video=profile_id)
+    assert outcome(provider, world, patch).event.video
+
+
 # ------------------------------------------------------------------------------- limits
 
 
