@@ -257,6 +257,8 @@ class CalendarSyncAccount(models.Model):
     def _review(self):
         """After a successful run: what is left for the owner to know or to decide?"""
         self.ensure_one()
+        if not self.attention and not self._anything_wrong():
+            return
         _ = self.env._
         texts = []
         for calendar in self.with_context(active_test=False).calendar_ids:
@@ -287,3 +289,18 @@ class CalendarSyncAccount(models.Model):
             self._needs_attention("\n".join(texts))
         else:
             self._clear_attention()
+
+    def _anything_wrong(self):
+        self.env.flush_all()
+        self.env.cr.execute(
+            """SELECT EXISTS (SELECT 1 FROM calendar_sync_link
+                               WHERE account_id = %(id)s AND state = 'failed')
+                   OR EXISTS (SELECT 1 FROM calendar_sync_series
+                               WHERE account_id = %(id)s AND state = 'failed')
+                   OR EXISTS (SELECT 1 FROM calendar_sync_calendar
+                               WHERE account_id = %(id)s
+                                 AND (error IS NOT NULL OR held IS NOT NULL
+                                      OR held_push IS NOT NULL))""",
+            {"id": self.id},
+        )
+        return self.env.cr.fetchone()[0]

@@ -3,6 +3,7 @@
 import logging
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 
 from odoo import fields, models
@@ -449,19 +450,18 @@ class CalendarSyncRun(models.Model):
 
     def _roll(self, calendar):
         """Lay out further occurrences as the horizon moves on, day by day."""
-        if self.account_id.recurrence_policy == "original":
-            return
-        work = self._work(calendar)
+        horizon = self.account_id._window().horizon.replace(tzinfo=None)
         due = self.env["calendar.sync.series"].search(
             [
                 ("calendar_id", "=", calendar.id),
                 ("state", "!=", "failed"),
-                ("horizon", "<", work.policy.window.horizon.replace(tzinfo=None)),
-                ("horizon", "<", fields.Datetime.add(
-                    work.policy.window.horizon.replace(tzinfo=None), days=-1)),
+                ("horizon", "<", horizon - timedelta(days=1)),
             ],
             limit=200,
         )
+        if not due or self.account_id.recurrence_policy == "original":
+            return
+        work = self._work(calendar)
         for series in due:
             flat = self._lay_out(work, series, None)
             fresh = self._links(calendar, [event.remote_id for event in flat])
@@ -519,9 +519,15 @@ class CalendarSyncRun(models.Model):
         return sorted(questions - {""}) if listing.token else []
 
     def _close_listing(self, calendar, listing):
+        if listing.deletions:
+            self._close_deletions(calendar, listing)
+        calendar.write({"sync_token": listing.token, "error": False, "listed": True})
+
+    def _close_deletions(self, calendar, listing):
+        """Carry out the deletions of a listing, or ask when they are many."""
         work = self._work(calendar)
         count = self._units(listing.deletions)
-        linked = calendar._linked_units(listing.newest) if count else 0
+        linked = calendar._linked_units(listing.newest)
         if trips(count, linked) and not calendar.release:
             calendar._hold_deletions(listing.deletions, count, linked)
             self._note(
@@ -535,7 +541,6 @@ class CalendarSyncRun(models.Model):
             )
         else:
             self._apply(work, listing.deletions)
-        calendar.write({"sync_token": listing.token, "error": False, "listed": True})
         self._write_journal(work)
 
     def _units(self, actions):
