@@ -13,13 +13,12 @@ from odoo.http import request
 from ..calsync.errors import SyncError
 from ..calsync.providers import PROVIDERS
 from ..models.calendar_sync_grant import DEFAULT_MODES, explain
+from ..models.res_users import MESSAGE_KEY
 
 _logger = logging.getLogger(__name__)
 
 #: where a request for consent waits in the session, by provider
 SESSION_KEY = "calendar_sync_oauth"
-#: where a message waits for the next look at the preferences
-MESSAGE_KEY = "calendar_sync_message"
 #: seconds in which the user has to come back from the consent page
 PATIENCE = 600
 MODES = ("two_way", "availability")

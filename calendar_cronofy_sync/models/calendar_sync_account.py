@@ -92,6 +92,7 @@ class CalendarSyncAccount(models.Model):
     imported_count = fields.Integer("Imported", compute="_compute_link_counts")
     run_count = fields.Integer("Runs", compute="_compute_run_count")
     competing = fields.Boolean(compute="_compute_competing")
+    storage_note = fields.Text("What is stored", compute="_compute_storage_note")
 
     _user_provider_uniq = models.UniqueIndex(
         "(user_id, provider) WHERE state != 'revoked'",
@@ -152,6 +153,35 @@ class CalendarSyncAccount(models.Model):
                 and bool(settings.google_calendar_rtoken)
                 and not settings.google_synchronization_stopped
             )
+
+    @api.depends("provider", "mode")
+    @api.depends_context("lang")
+    def _compute_storage_note(self):
+        """What is kept of the user's calendars, here and at the provider."""
+        here = {
+            "two_way": self.env._(
+                "Odoo stores the appointments of the calendars read into it (title, time, "
+                "description, place, visibility, guests who are known here), the list of "
+                "your calendars, and for each appointment what both sides last agreed on. "
+                "The journal of the runs is deleted after 30 days."
+            ),
+            "availability": self.env._(
+                "Odoo stores your address and the list of your calendars. Your busy times "
+                "are asked when somebody looks for a slot, and forgotten; titles and "
+                "places are never asked for."
+            ),
+        }
+        there = {
+            "cronofy": self.env._(
+                "Cronofy itself keeps a copy of your calendars in the data center that "
+                "your administrator chose: your own appointments for up to 30 days, those "
+                "written by Odoo for up to 90 days after the permission ended. To have "
+                "them deleted earlier, write to Cronofy's support."
+            ),
+        }
+        for account in self:
+            notes = (here.get(account.mode), there.get(account.provider))
+            account.storage_note = " ".join(note for note in notes if note)
 
     # ------------------------------------------------------------------ rights and rules
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
+from odoo.exceptions import RedirectWarning, UserError
 from odoo.tools import config
 
 from ..calsync.errors import (
@@ -119,8 +119,13 @@ class CalendarSyncAccount(models.Model):
     @api.model
     def _vault(self):
         """The vault with the keys of this installation, the first of which encrypts."""
+        return Vault(self._keys())
+
+    @api.model
+    def _keys(self):
+        """The keys in odoo.conf, else the one in the data directory."""
         keys = [key.strip() for key in (config.get("calendar_sync_key") or "").split(",")]
-        return Vault([key for key in keys if key] or [self._key_of_file()])
+        return [key for key in keys if key] or [self._key_of_file()]
 
     @api.model
     def _key_of_file(self):
@@ -164,14 +169,18 @@ class CalendarSyncAccount(models.Model):
 
         :return: how many grants the present keys cannot open
         """
-        vault = self._vault()
+        keys = self._keys()
+        newest, vault = Vault(keys[:1]), Vault(keys)
         unreadable = 0
         # sudo: the grants are closed to everybody
         for account in self.sudo().search([("grant", "!=", False)]):
             try:
-                account.grant = vault.renew(account.grant)
+                newest.open(account.grant)
             except KeyUnavailable:
-                unreadable += 1
+                try:
+                    account.grant = vault.renew(account.grant)
+                except KeyUnavailable:
+                    unreadable += 1
         return unreadable
 
     # ------------------------------------------------------------------ the grant
@@ -259,6 +268,10 @@ class CalendarSyncAccount(models.Model):
             limit=1,
         )
 
+    def _of_address(self, email):
+        """Those connected to this address; upper and lower case are the same."""
+        return self.filtered(lambda a: (a.email or "").lower() == (email or "").lower())
+
     @api.model
     def _connect(self, provider, mode, email, grant, calendars):
         """The user's connection, made or renewed, with a fresh grant.
@@ -268,14 +281,10 @@ class CalendarSyncAccount(models.Model):
         """
         # sudo: users do not create connections but through a provider's consent
         accounts = self.sudo()
-        account = accounts._current(provider) or accounts.search(
-            [
-                ("user_id", "=", self.env.uid),
-                ("provider", "=", provider),
-                ("email", "=ilike", email),
-            ],
-            limit=1,
+        earlier = accounts.search(
+            [("user_id", "=", self.env.uid), ("provider", "=", provider)]
         )
+        account = accounts._current(provider) or earlier._of_address(email)[:1]
         if not account:
             account = accounts.create(
                 {"user_id": self.env.uid, "provider": provider, "mode": mode}
@@ -313,7 +322,12 @@ class CalendarSyncAccount(models.Model):
             yield
         except SyncError as err:
             _logger.info("account %s: %s (%s)", self.id, type(err).__name__, err.reason)
-            raise UserError(self._explain(err)) from None
+            text = self._explain(err)
+            if isinstance(err, (AuthExpired, KeyUnavailable, ScopeMissing)):
+                raise RedirectWarning(
+                    text, self.action_reconnect(), self.env._("Connect again")
+                ) from None
+            raise UserError(text) from None
 
 
 def explain(env, error, provider):

@@ -4,10 +4,10 @@ import logging
 import uuid
 from contextlib import suppress
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.fields import Command
 
-from ..calsync.errors import AuthExpired, SyncError
+from ..calsync.errors import AuthExpired, KeyUnavailable, SyncError
 from ..calsync.providers import PROVIDERS
 from ..calsync.values import Write
 from .calendar_event import QUIET
@@ -66,24 +66,20 @@ class CalendarSyncAccount(models.Model):
 
         :return: why it could not be done, for the owner; empty when it was
         """
-        others = self.sudo().search_count(
+        # ending notifications takes the permission that is withdrawn next
+        with suppress(SyncError), self._connected() as provider:
+            self._stop_channels(provider)
+        others = self.sudo().search(
             [
                 ("id", "!=", self.id),
                 ("provider", "=", self.provider),
-                ("email", "=ilike", self.email or ""),
                 ("state", "!=", "revoked"),
                 ("grant", "!=", False),
-            ],
-            limit=1,
+            ]
         )
-        if others:
-            with suppress(SyncError), self._connected() as provider:
-                self._stop_channels(provider)
+        if others._of_address(self.email):
             return ""
         try:
-            # ending notifications takes the permission that is withdrawn next
-            with self._connected() as provider:
-                self._stop_channels(provider)
             PROVIDERS[self.provider].revoke(self._application(), self._grant())
         except AuthExpired:
             return ""
@@ -198,10 +194,26 @@ class CalendarSyncAccount(models.Model):
                 found[name] = names
         return found
 
-    # ------------------------------------------------------------------ people who left
+    # ------------------------------------------------------------------ once a day
 
+    @api.model
+    def _close_up(self):
+        """What housekeeping does for the permissions: departures and changed keys."""
+        self._revoke_departed()
+        try:
+            unreadable = self._rotate_key()
+        except KeyUnavailable as err:
+            _logger.error("the permissions cannot be read: %s", err)
+            return
+        if unreadable:
+            _logger.warning(
+                "%s permissions cannot be decrypted; their owners have to connect again",
+                unreadable,
+            )
+
+    @api.model
     def _revoke_departed(self):
-        """Close the connections of archived users; housekeeping calls it."""
+        """Close the connections of archived users."""
         departed = self.sudo().search(
             [("user_id.active", "=", False), ("state", "!=", "revoked")]
         )

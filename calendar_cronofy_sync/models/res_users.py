@@ -12,7 +12,7 @@ from odoo.tools.misc import babel_locale_parse
 MESSAGE_KEY = "calendar_sync_message"
 
 #: computed fields of the preferences, per provider
-PREFERENCES = ("id", "state", "status", "attention")
+PREFERENCES = ("id", "email", "state", "status", "attention")
 PROVIDERS_SHOWN = ("google", "cronofy")
 SHOWN_FIELDS = [
     f"calendar_sync_{provider}_{name}"
@@ -30,11 +30,17 @@ class ResUsers(models.Model):
     calendar_sync_google_id = fields.Many2one(
         "calendar.sync.account", "Google", compute="_compute_calendar_sync"
     )
+    calendar_sync_google_email = fields.Char(
+        "Google account", compute="_compute_calendar_sync"
+    )
     calendar_sync_google_state = fields.Char(compute="_compute_calendar_sync")
     calendar_sync_google_status = fields.Char(compute="_compute_calendar_sync")
     calendar_sync_google_attention = fields.Text(compute="_compute_calendar_sync")
     calendar_sync_cronofy_id = fields.Many2one(
         "calendar.sync.account", "Cronofy", compute="_compute_calendar_sync"
+    )
+    calendar_sync_cronofy_email = fields.Char(
+        "Cronofy account", compute="_compute_calendar_sync"
     )
     calendar_sync_cronofy_state = fields.Char(compute="_compute_calendar_sync")
     calendar_sync_cronofy_status = fields.Char(compute="_compute_calendar_sync")
@@ -62,6 +68,7 @@ class ResUsers(models.Model):
             if account:
                 prefix = f"calendar_sync_{provider}_"
                 own[prefix + "id"] = account
+                own[prefix + "email"] = account.email or account.display_name
                 own[prefix + "state"] = account.state
                 own[prefix + "status"] = account._status_in_words()
                 own[prefix + "attention"] = account.attention
@@ -79,7 +86,10 @@ class ResUsers(models.Model):
         }
 
     def action_calendar_sync_revoke(self):
-        return self._calendar_sync_account().action_revoke()
+        """Ask what becomes of the events, and come back here."""
+        action = self._calendar_sync_account().action_revoke()
+        action["context"]["calendar_sync_from_preferences"] = True
+        return action
 
     def _calendar_sync_account(self):
         provider = self.env.context.get("calendar_sync_provider")

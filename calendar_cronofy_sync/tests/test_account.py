@@ -7,7 +7,7 @@ from unittest.mock import patch
 from psycopg2 import IntegrityError
 
 from odoo import fields
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import RedirectWarning, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import config, mute_logger
 
@@ -156,6 +156,16 @@ class TestAccount(ConnectCase):
         with self.assertRaisesRegex(UserError, "Google does not answer"):
             account.action_refresh_calendars()
 
+    def test_a_lost_permission_offers_to_connect_again(self):
+        account = self.connect(self.ann)
+        self.server.revoked.add("ann@example.com")
+        with self.assertRaises(RedirectWarning) as caught:
+            account.action_refresh_calendars()
+        text, action, button = caught.exception.args[:3]
+        self.assertIn("does not accept the permission", text)
+        self.assertEqual(action["url"], "/calendar_sync/connect/google?mode=two_way")
+        self.assertEqual(button, "Connect again")
+
     def test_the_list_of_calendars_follows_the_provider(self):
         account = self.connect(self.ann)
         team = self.calendar(account, "ann-team")
@@ -292,7 +302,7 @@ class TestAccount(ConnectCase):
         account = self.connect(self.ann)
         self.ann.with_user(self.admin).action_archive()
         self.assertEqual((account.state, account.next_sync), ("paused", False))
-        account.sudo()._revoke_departed()
+        account.sudo()._close_up()
         self.assertEqual(account.state, "revoked")
         self.assertFalse(account.sudo().grant)
         self.assertIn("ann@example.com", self.server.revoked)
@@ -348,7 +358,7 @@ class TestSecrets(ConnectCase):
         account = self.connect(self.ann)
         with (
             patch.dict(config.options, calendar_sync_key="not a key"),
-            self.assertRaisesRegex(UserError, "key"),
+            self.assertRaisesRegex(RedirectWarning, "key"),
         ):
             account.action_refresh_calendars()
 
@@ -384,9 +394,22 @@ class TestSecrets(ConnectCase):
         old, fresh = account.sudo().grant, new_key()
         with patch.dict(config.options, calendar_sync_key=f"{fresh}, {KEY}"):
             self.assertEqual(account.sudo()._rotate_key(), 0)
-        self.assertNotEqual(account.sudo().grant, old)
+            renewed = account.sudo().grant
+            account.sudo()._rotate_key()
+            self.assertEqual(account.sudo().grant, renewed, "once is enough")
+        self.assertNotEqual(renewed, old)
         with patch.dict(config.options, calendar_sync_key=fresh):
             self.assertEqual(account._grant().refresh_token, "ann@example.com")
+
+    def test_housekeeping_without_a_usable_key_is_no_crash(self):
+        self.connect(self.ann)
+        for key in ("not a key", new_key()):
+            with (
+                self.subTest(key=len(key)),
+                patch.dict(config.options, calendar_sync_key=key),
+                self.assertLogs("odoo.addons.calendar_cronofy_sync", "WARNING"),
+            ):
+                self.env["calendar.sync.account"]._close_up()
 
     def test_a_grant_that_no_key_opens_is_counted_and_kept(self):
         account = self.connect(self.ann)

@@ -17,7 +17,7 @@ EMPLOYEE = "hr.res_users_view_form_preferences"
 class TestPreferences(ConnectCase):
     def row(self, user, provider="google"):
         """What the user's own preferences say about a provider."""
-        names = ("id", "state", "status", "attention")
+        names = ("id", "email", "state", "status", "attention")
         prefix = f"calendar_sync_{provider}_"
         me = self.env["res.users"].with_user(user).browse(user.id)
         [values] = me.web_read({prefix + name: {} for name in names})
@@ -25,13 +25,14 @@ class TestPreferences(ConnectCase):
 
     def test_nothing_connected(self):
         self.assertEqual(
-            self.row(self.ann), dict.fromkeys(("id", "state", "status", "attention"), False)
+            set(self.row(self.ann).values()), {False}, "nothing in any column"
         )
 
     def test_a_row_per_provider(self):
         google = self.connect(self.ann)
         cronofy = self.connect(self.ann, provider="cronofy", email="bob@example.com")
         self.assertEqual(self.row(self.ann)["id"], google.id)
+        self.assertEqual(self.row(self.ann)["email"], "ann@example.com")
         self.assertEqual(self.row(self.ann, "cronofy")["id"], cronofy.id)
 
     def test_the_last_synchronisation_in_words(self):
@@ -88,6 +89,14 @@ class TestPreferences(ConnectCase):
         action = me.action_calendar_sync_revoke()
         self.assertEqual(action["res_model"], "calendar.sync.account.revoke")
         self.assertEqual(action["context"]["default_account_id"], account.id)
+        wizard = (
+            self.env[action["res_model"]]
+            .with_user(self.ann)
+            .with_context(**action["context"])
+            .create({})
+        )
+        back = wizard.action_confirm()["params"]["next"]
+        self.assertEqual((back["res_model"], back["res_id"]), ("res.users", self.ann.id))
 
     def test_the_rows_are_in_both_forms_of_odoo(self):
         for view in (SIMPLE, EMPLOYEE):
@@ -161,6 +170,18 @@ class TestPreferences(ConnectCase):
             ),
             [True],
         )
+
+    def test_the_form_says_what_is_stored(self):
+        for provider, mode, words, absent in [
+            ("google", "two_way", "Odoo stores the appointments", "Cronofy"),
+            ("google", "availability", "and forgotten", "Cronofy"),
+            ("cronofy", "availability", "30 days", "what both sides"),
+            ("cronofy", "two_way", "90 days", "and forgotten"),
+        ]:
+            with self.subTest(provider=provider, mode=mode):
+                account = self.connect(self.ann, provider=provider, mode=mode)
+                self.assertIn(words, account.storage_note)
+                self.assertNotIn(absent, account.storage_note)
 
     def test_a_competing_connector_is_noticed_where_there_is_one(self):
         account = self.connect(self.ann)

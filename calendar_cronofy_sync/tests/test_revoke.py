@@ -5,6 +5,7 @@ from odoo.tests import tagged
 
 from ..calsync.errors import Unavailable
 from ..calsync.values import Fields, RemoteEvent, When
+from ..hooks import uninstall_hook
 from ..models.calendar_event import QUIET
 from .common import ConnectCase
 
@@ -197,10 +198,28 @@ class TestRevoke(ConnectCase):
         self.revoke(account=other)
         self.assertTrue(self.server.revoked, "the last one withdraws it")
 
+    def test_an_address_that_only_looks_alike(self):
+        self.server.add_account("a_n@example.com")
+        account = self.connect(self.colleague, email="a_n@example.com")
+        self.revoke(account=account)
+        self.assertEqual(self.server.revoked, {"a_n@example.com"})
+
     def test_the_same_account_at_another_provider_does_not_count(self):
         self.connect(self.bob, provider="cronofy", email="ann@example.com")
         self.revoke()
         self.assertEqual(self.server.revoked, {"ann@example.com"})
+
+    def test_uninstalling_withdraws_every_permission(self):
+        self.connect(self.bob)
+        self.account.sudo().grant = "damaged"
+        with self.assertLogs("odoo.addons.calendar_cronofy_sync.hooks", "WARNING") as log:
+            uninstall_hook(self.env)
+        self.assertEqual(self.server.revoked, {"bob@example.com"})
+        self.assertIn(str(self.account.id), log.output[0])
+        parameters = self.env["ir.config_parameter"].sudo()
+        self.assertFalse(
+            parameters.search([("key", "=like", "calendar_cronofy_sync.%")])
+        )
 
     def test_availability_only_clears_what_an_earlier_mode_left(self):
         theirs = self.event("Theirs", "remote")

@@ -43,6 +43,11 @@ class CalendarSyncAccountRevoke(models.TransientModel):
                     "%(account)s is revoked. Its tokens are deleted.",
                     account=account.display_name,
                 ),
-                "next": {"type": "ir.actions.act_window_close"},
+                "next": self._way_back(),
             },
         }
+
+    def _way_back(self):
+        if self.env.context.get("calendar_sync_from_preferences"):
+            return self.env["res.users"]._calendar_services_action()
+        return {"type": "ir.actions.act_window_close"}
