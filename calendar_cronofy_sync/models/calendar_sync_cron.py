@@ -132,6 +132,7 @@ class CalendarSyncAccount(models.Model):
         ).unlink()
         self.env["calendar.sync.series"]._forget_ended()
         self.env["calendar.sync.channel"]._forget_ended()
+        self._close_up()
 
     @api.model
     def _keep_days(self):
