@@ -396,9 +396,8 @@ class GoogleProvider:
             if write.verb == "delete":
                 return Outcome(key=write.key)
             event = google_event(answer, calendar_tz="UTC")
-            if (
-                event.cancelled
-            ):  # Google patches deleted events, and leaves them deleted
+            if event.cancelled:
+                # Google patches a deleted event, and leaves it deleted
                 return Outcome(key=write.key, error=Gone(reason="cancelled"))
             return Outcome(key=write.key, event=event)
         if write.verb == "insert":
