@@ -39,9 +39,11 @@
     ],
     "uninstall_hook": "uninstall_hook",
     "assets": {
-        "calendar_cronofy_sync.assets_interview": [
-            "calendar_cronofy_sync/static/public/interview.css",
-            "calendar_cronofy_sync/static/public/interview.js",
+        "web.assets_backend": [
+            "calendar_cronofy_sync/static/src/**/*",
+        ],
+        "web.assets_unit_tests": [
+            "calendar_cronofy_sync/static/tests/**/*.test.js",
         ],
     },
     "application": True,

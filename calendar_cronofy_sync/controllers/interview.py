@@ -14,7 +14,9 @@ from werkzeug.exceptions import TooManyRequests
 from odoo import fields, http
 from odoo.exceptions import UserError
 from odoo.http import request
-from odoo.tools import format_date, format_datetime, format_time
+from odoo.modules.module import get_manifest
+from odoo.tools import format_date, format_time
+from odoo.tools.image import image_data_uri
 
 from ..models.hr_interview import CalendarUnreachable
 from ..models.hr_interview_claim import SlotTaken
@@ -29,6 +31,8 @@ RIGHT = Limit(120, 60)
 DAYS = 14
 #: characters of a message
 MESSAGE = 2000
+#: makes browsers fetch style and script anew after an update
+STAMP = get_manifest("calendar_cronofy_sync")["version"]
 HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",  # the address holds the token
@@ -36,6 +40,11 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self';"
     " img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 }
+
+
+def day_of(moment, zone):
+    """The day on which a moment (naive UTC) falls in a zone."""
+    return aware(moment).astimezone(pytz.timezone(zone)).date()
 
 
 def page(path, **options):
@@ -200,9 +209,12 @@ class InterviewPage(http.Controller):
         kept = {key: params[key] for key in ("lang",) if params.get(key)}
         lang = request.env.context.get("lang") or "en_US"
         path = f"/interview/{interview.access_token}"
+        company = interview.company_id.sudo() or request.env.company.sudo()
         values = {
             "interview": interview,
-            "company": interview.company_id.sudo() or request.env.company.sudo(),
+            "company": company,
+            "stamp": STAMP,
+            "logo": company.logo_web and image_data_uri(company.logo_web),
             "path": path,
             "here": f"{path}/move" if moving and view == "choose" else path,
             "view": view,
@@ -254,14 +266,9 @@ class InterviewPage(http.Controller):
 
     def _days(self, slots, zone, start):
         """The slots by day in the reader's zone, and the day on which to go on."""
-        tz = pytz.timezone(zone)
-
-        def day_of(slot):
-            return aware(slot.start).astimezone(tz).date()
-
         env = request.env
         days = []
-        for day, members in groupby(slots, key=day_of):
+        for day, members in groupby(slots, lambda slot: day_of(slot.start, zone)):
             if start and day < start:
                 continue
             if len(days) == DAYS:
@@ -284,9 +291,10 @@ class InterviewPage(http.Controller):
 
         there = ""
         if zone != interview.tz:
-            there = format_datetime(
-                env, slot.start, tz=interview.tz, dt_format="EEE HH:mm"
-            )
+            there = clock(slot.start, interview.tz)
+            if day_of(slot.start, zone) != day_of(slot.start, interview.tz):
+                day = day_of(slot.start, interview.tz)
+                there = f"{format_date(env, day, date_format='EEEE')} {there}"
         return {
             "id": slot.id,
             "start": clock(slot.start, zone),
@@ -303,11 +311,7 @@ class InterviewPage(http.Controller):
             return ""
         env = request.env
         return "{}, {} – {}".format(
-            format_date(
-                env,
-                aware(interview.start).astimezone(pytz.timezone(zone)).date(),
-                date_format="full",
-            ),
+            format_date(env, day_of(interview.start, zone), date_format="full"),
             format_time(env, interview.start, tz=zone, time_format="short"),
             format_time(env, interview.stop, tz=zone, time_format="short"),
         )

@@ -562,6 +562,7 @@ class HrInterview(models.Model):
                 interview.slot_ids.unlink()
                 interview.state = "draft"
                 interview._tell(self.env._("The offer of interview slots was withdrawn"))
+        return True
 
     # ------------------------------------------------------------------ book
 
@@ -791,6 +792,7 @@ class HrInterview(models.Model):
             (interview | interview.child_ids).write(
                 {"state": "draft", "event_id": False, "expires_at": False}
             )
+        return True
 
     # ------------------------------------------------------------------ the scheduler
 

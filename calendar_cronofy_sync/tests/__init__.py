@@ -15,3 +15,5 @@ from . import test_neutralize
 from . import test_preferences
 from . import test_revoke
 from . import test_settings
+from . import test_interview_schedule
+from . import test_cronofy

@@ -60,9 +60,10 @@ class TestInterviewPage(InterviewCase, HttpCase):
         self.assertEqual(answer.headers["Referrer-Policy"], "no-referrer")
         self.assertIn("no-store", answer.headers["Cache-Control"])
         self.assertIn("default-src 'none'", answer.headers["Content-Security-Policy"])
-        loaded = html.fromstring(answer.text).xpath("//script/@src | //link/@href | //img/@src")
+        document = html.fromstring(answer.text)
+        loaded = document.xpath("//script/@src | //link/@href | //img/@src")
         for address in loaded:
-            self.assertRegex(address, r"^(/[^/]|data:,)")
+            self.assertRegex(address, r"^(/[^/]|data:)")
 
     def test_names_can_be_hidden(self):
         interview = self.offered(show_names=False)
@@ -138,7 +139,7 @@ class TestInterviewPage(InterviewCase, HttpCase):
         text = html.fromstring(answer.text).text_content()
         self.assertIn("America/New York (UTC-05:00)", text)
         self.assertIn("Europe/Brussels (UTC+01:00)", text)
-        self.assertRegex(re.sub(r"\s+", " ", text), r"10:00.{0,40}16:00")
+        self.assertRegex(re.sub(r"\s+", " ", text), r"10:00.AM.{0,60}4:00.PM")
 
     def test_moving_and_the_deadline(self):
         interview = self.offered()
