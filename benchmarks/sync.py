@@ -45,7 +45,7 @@ def first_import():
                 env.flush_all()
             floors.append(floor.seconds)
             simulator.control("set_latency", seconds=LATENCY)
-            with measured(simulator) as figures:
+            with measured(odoo) as figures:
                 odoo.sync()
             simulator.control("set_latency", seconds=0)
             times.append(figures)
@@ -63,7 +63,7 @@ def first_import():
             with odoo.env() as env:
                 login = env["res.users"].browse(user).email
             simulator.control("insert_events", user=login, events=remote_events(count))
-            with measured(simulator, memory=True) as figures:
+            with measured(odoo, memory=True) as figures:
                 odoo.sync()
             peaks.append(figures.memory)
         print(
@@ -81,7 +81,7 @@ def export():
         with odoo.env() as env:
             quiet_create(env, user, EXPORTED, name="Export")
         simulator.control("set_latency", seconds=LATENCY)
-        with measured(simulator) as figures:
+        with measured(odoo) as figures:
             odoo.sync()
         report(
             f"export of {EXPORTED} meetings", figures, promise="at most 12 requests"
@@ -103,7 +103,7 @@ def idle():
             odoo.sync()
         odoo.make_due()
         simulator.control("set_latency", seconds=LATENCY)
-        with measured(simulator) as figures:
+        with measured(odoo) as figures:
             odoo.sync()
         report(
             f"nothing changed for {USERS} users",
@@ -112,7 +112,7 @@ def idle():
         )
         simulator.control("set_latency", seconds=0)
         odoo.make_due()
-        with measured(simulator) as busy:
+        with measured(odoo) as busy:
             odoo.sync()
         waited = max(figures.seconds - busy.seconds, 0)
         print(
@@ -135,7 +135,7 @@ def write():
             other = env.ref("base.user_admin").id
             theirs = _plain_create(env, other, TOUCHED).ids
         odoo = Odoo(odoo.database)
-        with measured(simulator) as figures:
+        with measured(odoo) as figures:
             pairs = [
                 (_timed(odoo, user, events, n), _timed(plain, other, theirs, n))
                 for n in range(15)

@@ -56,11 +56,6 @@ class Simulator:
         with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)["result"]
 
-    def requests(self):
-        """API requests so far, tokens not counted."""
-        counters = self.control("counters")
-        return counters.get("total", sum(counters.values()))
-
 
 @dataclass
 class Figures:
@@ -72,13 +67,12 @@ class Figures:
 
 
 @contextmanager
-def measured(simulator=None, *, memory=False):
+def measured(odoo=None, *, memory=False):
     from odoo import sql_db
 
     figures = Figures()
     queries = sql_db.sql_counter
-    if simulator:
-        requests = simulator.requests()
+    requests = odoo.requests() if odoo else 0
     if memory:
         tracemalloc.start()
     started = time.perf_counter()
@@ -88,8 +82,8 @@ def measured(simulator=None, *, memory=False):
     if memory:
         figures.memory = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    if simulator:
-        figures.requests = simulator.requests() - requests
+    if odoo:
+        figures.requests = odoo.requests() - requests
 
 
 class Odoo:
@@ -171,6 +165,12 @@ class Odoo:
                 }
             )
             return user.id
+
+    def requests(self):
+        """HTTP requests of all runs so far; a batch is one."""
+        with self.env() as env:
+            env.cr.execute("SELECT COALESCE(sum(request_count), 0) FROM calendar_sync_run")
+            return env.cr.fetchone()[0]
 
     def sync(self):
         with self.env() as env:

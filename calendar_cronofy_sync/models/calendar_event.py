@@ -11,6 +11,7 @@ from datetime import datetime, time, timedelta, timezone
 from odoo import api, fields, models
 from odoo.tools import SQL, is_html_empty
 
+from ..calsync.providers import PROVIDERS
 from ..calsync.values import Fields, When
 
 #: the context in which the engine writes: nobody is mailed, nothing is echoed
@@ -148,6 +149,9 @@ class CalendarEvent(models.Model):
                     result["name"] = value or self.env._("(No title)")
                 case "when":
                     result.update(self._sync_time_values(value))
+                case "description":
+                    # line ends of a plain text would be lost in HTML
+                    result["description"] = value.replace("\n", "<br>")
                 case "privacy":
                     result["privacy"] = False if value == "default" else value
                 case _:
@@ -228,13 +232,15 @@ class CalendarEvent(models.Model):
         rows = self._sync_unlisted(accounts)
         if not rows:
             return False
-        accounts.fetch(["target_calendar_id", "recurrence_policy"])
+        accounts.fetch(["target_calendar_id", "recurrence_policy", "provider"])
         Link, Series = self.env["calendar.sync.link"], self.env["calendar.sync.series"]
         singles, series = [], {}
         for event_id, account_id, recurrence_id, base_event_id in rows:
             account = accounts.browse(account_id)
             calendar = account.target_calendar_id
-            if recurrence_id and account.recurrence_policy == "series":
+            policy = account.recurrence_policy
+            laid_out = not PROVIDERS[account.provider].series
+            if recurrence_id and policy == "series" and not laid_out:
                 series[calendar.id, recurrence_id] = {
                     "calendar_id": calendar.id,
                     "remote_id": self._sync_remote_id("series", recurrence_id, calendar),
@@ -242,7 +248,7 @@ class CalendarEvent(models.Model):
                     "origin": "odoo",
                     "state": "pending",
                 }
-            elif not recurrence_id or event_id == base_event_id:
+            elif not recurrence_id or policy == "series" or event_id == base_event_id:
                 singles.append(
                     {
                         "event_id": event_id,

@@ -11,6 +11,7 @@ from odoo.tools import email_normalize
 
 from ..calsync.plan import localised
 from ..calsync.values import FIELD_NAMES, When
+from .bulk import insert_rows
 from .calendar_event import QUIET
 from .calendar_sync_run import EVENT_ERRORS
 
@@ -92,7 +93,9 @@ class CalendarSyncRun(models.Model):
             else:
                 new.append(values)
             self._note(work, "created", event=event, remote_id=action.remote_id)
-        links.create(new)
+        account, user = self.account_id, self.account_id.user_id
+        place = {"account_id": account.id, "user_id": user.id, "generation": 0}
+        insert_rows(links, [{**values, **place} for values in new])
 
     def _former_event(self, action):
         """The archived event of a link whose remote side changed after all."""

@@ -56,7 +56,7 @@ class Listing:
     #: masters of which exceptions came and no master
     orphans: set[str] = field(default_factory=set)
     #: deletions wait for the end: a few are carried out, masses are asked about
-    deletions: list[Action] = field(default_factory=list)
+    deletions: dict[str, Action] = field(default_factory=dict)
 
 
 class CalendarSyncRun(models.Model):
@@ -122,20 +122,31 @@ class CalendarSyncRun(models.Model):
     # ------------------------------------------------------------
 
     def _take_page(self, calendar, listing, page):
+        self._check_role(calendar, page.access_role)
         listing.seen.update(item.remote_id for item in page.events)
         self._take(calendar, page.events, listing)
         if listing.token and not self._questions(calendar, listing):
             self._close_listing(calendar, listing)
 
+    def _check_role(self, calendar, role):
+        """Follow the rights on a calendar. One that shows only when one is busy lists its
+        events without their contents, which must not be taken for changes."""
+        if role == "freeBusyReader":
+            raise Forbidden(self.env._("Only free and busy times are shared."))
+        if role in ("owner", "writer", "reader") and role != calendar.access_role:
+            calendar.access_role = role
+
     def _take_answers(self, calendar, listing, answers):
         """Items that were missing from a listing, asked for one by one: only what the
-        provider confirms to be gone is gone."""
+        provider confirms to be gone is gone. Without an answer the listing stays open."""
         items = []
         for remote_id, answer in answers.items():
             if isinstance(answer, RemoteEvent):
                 items.append(answer)
             elif isinstance(answer, Gone):
                 items.append(RemoteEvent(remote_id=remote_id, status="cancelled"))
+            elif isinstance(answer, ACCOUNT_ERRORS):
+                raise answer
         self._take(calendar, items, listing)
         self._close_listing(calendar, listing)
 
@@ -158,7 +169,9 @@ class CalendarSyncRun(models.Model):
             now, later = actions, []
         else:
             listing.seen.update(event.remote_id for event in flat)
-            listing.deletions += later
+            for event in flat:  # a later page knows better
+                listing.deletions.pop(event.remote_id, None)
+            listing.deletions.update({action.remote_id: action for action in later})
         self._apply(work, now)
         self._write_journal(work)
 
@@ -282,15 +295,23 @@ class CalendarSyncRun(models.Model):
             e.remote_id: self.env["calendar.event"]._sync_time_values(e.fields.when)
             for e in new
         }
-        mine = self.env["calendar.event"].search(
+        # (a search by thousands of times takes the ORM longer than the answer)
+        self.env.flush_all()
+        self.env.cr.execute(
+            """SELECT e.id FROM calendar_event e
+                WHERE e.active AND e.name = ANY(%s) AND e.start = ANY(%s)
+                  AND (e.user_id = %s OR EXISTS (
+                       SELECT 1 FROM calendar_event_res_partner_rel r
+                        WHERE r.calendar_event_id = e.id AND r.res_partner_id = %s))
+             ORDER BY e.id""",
             [
-                ("name", "in", list({e.fields.name for e in new})),
-                ("start", "in", list({v["start"] for v in values.values()})),
-                "|",
-                ("user_id", "=", user.id),
-                ("partner_ids", "in", user.partner_id.ids),
-            ]
+                list({e.fields.name for e in new}),
+                list({v["start"] for v in values.values()}),
+                user.id,
+                user.partner_id.id,
+            ],
         )
+        mine = self.env["calendar.event"].browse(row[0] for row in self.env.cr.fetchall())
         # an event that is bound to a copy of this account already is not a double
         free = {}
         for event in mine:
@@ -526,10 +547,11 @@ class CalendarSyncRun(models.Model):
     def _close_deletions(self, calendar, listing):
         """Carry out the deletions of a listing, or ask when they are many."""
         work = self._work(calendar)
-        count = self._units(listing.deletions)
+        deletions = list(listing.deletions.values())
+        count = self._units(deletions)
         linked = calendar._linked_units(listing.newest)
         if trips(count, linked) and not calendar.release:
-            calendar._hold_deletions(listing.deletions, count, linked)
+            calendar._hold_deletions(deletions, count, linked)
             self._note(
                 work,
                 "held",
@@ -540,7 +562,8 @@ class CalendarSyncRun(models.Model):
                 ),
             )
         else:
-            self._apply(work, listing.deletions)
+            # decided again: somebody may have gone on typing since their page
+            self._apply(work, self._decide(work, [a.remote for a in deletions]))
         self._write_journal(work)
 
     def _units(self, actions):

@@ -20,6 +20,7 @@ from odoo.exceptions import UserError
 
 from ..calsync.errors import (
     Forbidden,
+    KeyUnavailable,
     NotFound,
     PlanLimit,
     RateLimited,
@@ -29,6 +30,7 @@ from ..calsync.errors import (
 )
 from ..calsync.plan import Policy
 from ..calsync.values import When
+from .bulk import insert_rows
 
 _logger = logging.getLogger(__name__)
 
@@ -253,7 +255,7 @@ class CalendarSyncRun(models.Model):
             wait = max(timedelta(seconds=error.retry_after), timedelta(seconds=1))
         wait *= random.uniform(1, 1.25)
         account.write({"claim": False, "failures": failures, "next_sync": now + wait})
-        if provider:
+        if provider and not isinstance(error, KeyUnavailable):
             account._store_grant(provider.grant)
         self._close("failed", provider, error)
         account._report(error, patient=failures < PATIENCE)
@@ -297,7 +299,11 @@ class CalendarSyncRun(models.Model):
         lines = work.lines
         if not lines:
             return
-        self.env["calendar.sync.run.line"].create(lines)
+        user = self.account_id.user_id.id
+        insert_rows(
+            self.env["calendar.sync.run.line"],
+            [{**line, "user_id": user} for line in lines],
+        )
         counts = {}
         for line in lines:
             if name := COUNTED.get(line["kind"]):
