@@ -35,6 +35,8 @@ class Provider(Protocol):
     grant: Grant
     #: requests sent so far
     request_count: int
+    #: does it know series? Otherwise every occurrence is an event of its own, both ways
+    series: bool
 
     @staticmethod
     def scopes(mode: str) -> tuple[str, ...]:
