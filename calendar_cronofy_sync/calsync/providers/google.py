@@ -107,6 +107,8 @@ _PAGE_FIELDS = f"nextPageToken,nextSyncToken,timeZone,items({GOOGLE_ITEM})"
 class GoogleProvider:
     """One Google account."""
 
+    series = True
+
     def __init__(
         self,
         app: Application,

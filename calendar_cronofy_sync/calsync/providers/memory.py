@@ -307,6 +307,8 @@ _servers: WeakValueDictionary[str, MemoryServer] = WeakValueDictionary()
 class MemoryProvider:
     """One account at a :class:`MemoryServer`."""
 
+    series = True
+
     def __init__(self, server: MemoryServer, account: str) -> None:
         self._server, self._account = server, account
         self.grant = Grant(access_token=account, refresh_token=account)
