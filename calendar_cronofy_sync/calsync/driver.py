@@ -11,9 +11,12 @@ them here (``on_step``).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
+
+_logger = logging.getLogger(__name__)
 
 Step = Callable[[], Any]
 Run = Generator[Step, Any, None]
@@ -46,6 +49,9 @@ def drive(
                 step = resume()
             except StopIteration:
                 return
+            except Exception:  # a run's own bug must not stop the others
+                _logger.exception("a run broke off")
+                return
             on_step("before")
             pending[pool.submit(step)] = run
 
@@ -65,7 +71,7 @@ def drive(
                     on_step("after")
                     going = going and proceed()
                     if not going:
-                        run.close()
+                        _close(run)
                         continue
                     error = future.exception()
                     if error is None:
@@ -75,4 +81,11 @@ def drive(
                         advance(run, lambda run=run, error=error: run.throw(error))
         finally:
             for run in pending.values():
-                run.close()
+                _close(run)
+
+
+def _close(run: Run) -> None:
+    try:
+        run.close()
+    except Exception:  # as above
+        _logger.exception("a run broke off when it was closed")

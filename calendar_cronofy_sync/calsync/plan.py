@@ -312,7 +312,12 @@ def _merge(
     ours = local.fields if local else link.local
     if link.remote is None:
         # our own insert, whose answer never came: compare with what was sent
-        their_changes = _difference(link.local, theirs)
+        their_changes = frozenset(
+            name
+            for name in _difference(link.local, remote.fields)
+            if not link.local
+            or not alike(name, getattr(link.local, name), getattr(remote.fields, name))
+        )
     else:
         their_changes = _difference(link.remote, remote.fields)
     our_changes = _difference(link.local, ours) if local else frozenset()
@@ -351,10 +356,12 @@ def _merge(
 
 
 def alike(name: str, one: Any, other: Any) -> bool:
-    """Do two values of a field say the same? Descriptions do when their text does:
-    providers rewrite the markup."""
+    """Do two values of a field say the same? Texts do when their words are the same:
+    providers rewrite markup and spaces."""
     if name == "description":
         return _plain(one) == _plain(other)
+    if name in ("name", "location"):
+        return one.split() == other.split()
     return one == other
 
 

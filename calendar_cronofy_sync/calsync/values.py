@@ -230,6 +230,8 @@ class Page:
     full: bool = False
     #: the calendar's zone as told with the page
     timezone: str = ""
+    #: the account's role in the calendar as told with the page, "" when it is not told
+    access_role: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from odoo import fields, models
+from odoo.tools import SQL
 
 from ..calsync import series as serieses
 from ..calsync.errors import (
@@ -337,9 +338,8 @@ class CalendarSyncRun(models.Model):
     def _unfold(self, work, items, listing=None):
         """The items with series laid out as occurrences, as the policy wants them."""
         if self.account_id.recurrence_policy == "original":
-            return [
-                serieses.original(item) for item in items if not item.master_id
-            ]
+            singles = [serieses.original(i) for i in items if not i.master_id]
+            return self._originals(work.calendar, singles)
         known = self._known_series(work, items)
         flat, touched = [], {}
         exceptions = defaultdict(list)
@@ -491,9 +491,45 @@ class CalendarSyncRun(models.Model):
             self._apply(work, self._decide(work, flat))
         self._write_journal(work)
 
+    def _originals(self, calendar, items):
+        """Of every series that the provider has laid out one occurrence: the one that is
+        bound already, else the earliest that it lists. Others tell no original."""
+        laid_out = [i for i in items if i.series_id and i.fields and not i.cancelled]
+        if not laid_out:
+            return items
+        chosen = {
+            link.base["series"]: link.remote_id
+            for link in self._laid_out(calendar)
+        }
+        for item in sorted(laid_out, key=lambda i: moment(i.fields.when.start)):
+            chosen.setdefault(item.series_id, item.remote_id)
+        return [
+            item
+            for item in items
+            if item.remote_id == chosen.get(item.series_id, item.remote_id)
+            or item.cancelled
+        ]
+
+    def _laid_out(self, calendar):
+        """The links to occurrences of series that the provider has laid out, the first
+        one of each series last."""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """SELECT id FROM calendar_sync_link
+                    WHERE calendar_id = %s AND base->>'series' IS NOT NULL
+                 ORDER BY base->'local'->'when'->>0 DESC, id""",
+                calendar.id,
+            )
+        )
+        return self.env["calendar.sync.link"].browse([row[0] for row in rows])
+
     def _drop_series(self, calendar):
         """The user wants original appointments only: occurrences leave Odoo again."""
         work = self._work(calendar)
+        laid_out = self._laid_out(calendar)
+        first = {link.base["series"]: link.id for link in laid_out}
+        extra = laid_out.filtered(lambda link: link.id not in first.values())
         series = self.env["calendar.sync.series"].search(
             [("calendar_id", "=", calendar.id), ("origin", "=", "remote")]
         )
@@ -506,7 +542,7 @@ class CalendarSyncRun(models.Model):
                     link=link._value(),
                     reason=self.env._("Only original appointments are wanted"),
                 )
-                for link in series.link_ids
+                for link in series.link_ids | extra
             ],
         )
         series.unlink()

@@ -17,6 +17,7 @@ from ..calsync.errors import (
     ScopeMissing,
     SyncError,
     Unavailable,
+    Unconfirmed,
 )
 from ..calsync.plan import plan, trips
 from ..calsync.values import RemoteEvent, Write
@@ -27,7 +28,9 @@ ATTEMPTS = 4
 #: the answer to these is to look at what is there now, and to plan again
 LOOK_AGAIN = (Conflict, Duplicate, Forbidden)
 #: nothing more can be written in this run
-STOP = (AuthExpired, Misconfigured, NotFound, RateLimited, ScopeMissing, Unavailable)
+STOP = (AuthExpired, Misconfigured, NotFound, RateLimited, ScopeMissing)
+#: the event stays pending
+LATER = (*STOP, Unavailable)
 
 
 class CalendarSyncRun(models.Model):
@@ -44,15 +47,25 @@ class CalendarSyncRun(models.Model):
                 outcomes = yield partial(provider.push, calendar.remote_id, writes)
                 again = self._transact(self._take_outcomes, calendar, writes, outcomes)
                 questions += again
+                for outcome in outcomes:
+                    if isinstance(outcome.error, Unavailable):
+                        attempts[outcome.key] = ATTEMPTS  # again in the next run
                 self._raise_first(outcomes)
             if questions:
                 answers = yield partial(provider.get, calendar.remote_id, questions)
                 self._transact(self._take_present, calendar, answers)
 
     def _raise_first(self, outcomes):
-        for outcome in outcomes:
-            if isinstance(outcome.error, STOP):
-                raise outcome.error
+        """End the run for what concerns all writes: a service that answers for none of
+        several events is down, one that fails for some of them is not."""
+        errors = [outcome.error for outcome in outcomes]
+        down = len(errors) > 1 and all(
+            isinstance(error, Unavailable) and not isinstance(error, Unconfirmed)
+            for error in errors
+        )
+        for error in errors:
+            if down or isinstance(error, STOP):
+                raise error
 
     def _list_new(self):
         """Give what belongs into the target calendar and has no copy a link."""
@@ -165,11 +178,11 @@ class CalendarSyncRun(models.Model):
                 self._take_written(work, row, write, outcome.event)
             elif isinstance(error, Gone):
                 self._take_gone(work, row)
-            elif isinstance(error, LOOK_AGAIN):
+            elif self._worth_a_look(write, error):
                 if isinstance(error, Forbidden):
                     row.base = {**(row.base or {}), "writable": False}
                 again.append(row.remote_id)
-            elif isinstance(error, STOP):
+            elif isinstance(error, LATER):
                 continue
             else:
                 text = self._error_text(error)
@@ -183,6 +196,12 @@ class CalendarSyncRun(models.Model):
                 )
         self._write_journal(work)
         return again
+
+    def _worth_a_look(self, write, error):
+        """Is the answer to the error to fetch the event and to plan again?"""
+        if write.verb == "insert" and isinstance(error, Forbidden):
+            return False  # there is none
+        return isinstance(error, LOOK_AGAIN)
 
     def _take_written(self, work, row, write, remote):
         event = row.event_id
@@ -246,7 +265,7 @@ class CalendarSyncRun(models.Model):
                     self._take_gone(self._work(calendar), row)
                 else:
                     row.unlink()
-            elif isinstance(answer, SyncError) and not isinstance(answer, STOP):
+            elif isinstance(answer, SyncError) and not isinstance(answer, LATER):
                 row.write({"state": "failed", "error": self._error_text(answer)})
 
     # ------------------------------------------------------------
@@ -264,6 +283,9 @@ class CalendarSyncRun(models.Model):
             outcomes = yield partial(provider.push, calendar.remote_id, writes)
             again = self._transact(self._take_series_outcomes, writes, outcomes)
             self._raise_first(outcomes)
+            for outcome in outcomes:
+                if isinstance(outcome.error, Unavailable):
+                    tried += [outcome.key] * ATTEMPTS
             if again:
                 answers = yield partial(provider.get, calendar.remote_id, again)
                 self._transact(self._take_series_present, calendar, answers)
@@ -293,7 +315,7 @@ class CalendarSyncRun(models.Model):
         for write, outcome in zip(writes, outcomes, strict=True):
             series = self.env["calendar.sync.series"].browse(write.key).exists()
             error = outcome.error
-            if not series or isinstance(error, STOP):
+            if not series or isinstance(error, LATER):
                 continue
             work = self._work(series.calendar_id)
             if error is None:
@@ -325,5 +347,5 @@ class CalendarSyncRun(models.Model):
                     )
             elif isinstance(answer, RemoteEvent | Gone):
                 series._renew()
-            elif isinstance(answer, SyncError) and not isinstance(answer, STOP):
+            elif isinstance(answer, SyncError) and not isinstance(answer, LATER):
                 series.write({"state": "failed", "error": self._error_text(answer)})

@@ -101,7 +101,9 @@ COVERED_BY = {
     APP_CREATED: {APP_CREATED, _SCOPE, _SCOPE + ".calendars"},
 }
 ROLES = ("owner", "writer", "reader", "freeBusyReader")
-_PAGE_FIELDS = f"nextPageToken,nextSyncToken,timeZone,items({GOOGLE_ITEM})"
+_PAGE_FIELDS = (
+    f"nextPageToken,nextSyncToken,timeZone,accessRole,items({GOOGLE_ITEM})"
+)
 
 
 class GoogleProvider:
@@ -260,6 +262,7 @@ class GoogleProvider:
                 token="" if page_token else _part(answer, "nextSyncToken", ""),
                 full=not token,
                 timezone=tz,
+                access_role=_part(answer, "accessRole", ""),
             )
             if not page_token:  # an empty page says nothing: others may follow
                 return

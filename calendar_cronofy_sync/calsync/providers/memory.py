@@ -410,6 +410,7 @@ class MemoryProvider:
                 token=f"{epoch}:{until}" if last else "",
                 full=not token,
                 timezone=calendar.timezone,
+                access_role=role,
             )
 
     @_one_at_a_time
