@@ -318,9 +318,7 @@ class InterviewPage(http.Controller):
 
     def _zone_label(self, name, interview, slots):
         """``Europe/Berlin (UTC+01:00)``, with the offset of the day in question."""
-        moment = (
-            slots[0].start if slots else interview.start or fields.Datetime.now()
-        )
+        moment = slots[0].start if slots else interview.start or fields.Datetime.now()
         offset = aware(moment).astimezone(pytz.timezone(name)).strftime("%z")
         return f"{name.replace('_', ' ')} (UTC{offset[:3]}:{offset[3:]})"
 

@@ -27,8 +27,7 @@ class CalendarEvent(models.Model):
     @api.model_create_multi
     def create(self, vals_list):
         events = super().create(vals_list)
-        if not self.env.context.get("interview_writing"):
-            events._warn_interviews()
+        events._warn_interviews()
         return events
 
     def write(self, vals):
@@ -47,18 +46,15 @@ class CalendarEvent(models.Model):
     def unlink(self):
         if self.env.context.get("interview_writing"):
             return super().unlink()
-        interviews = self._booked_interviews()
         holds = self._held_slots()
-        interviews._event_gone()
+        self._booked_interviews()._event_gone()
         holds.hold_event_id = False
         holds._release()
         return super().unlink()
 
     def _booked_interviews(self):
-        domain = [("event_id", "in", self.ids), ("state", "=", "booked")]
-        return self.env["hr.interview"].sudo().search(domain) if self.ids else (
-            self.env["hr.interview"].sudo()
-        )
+        # through the relation: one query for all the events that are read together
+        return self.sudo().interview_ids.filtered(lambda i: i.state == "booked")
 
     def _held_slots(self):
         slots = self.env["hr.interview.slot"].sudo()
@@ -66,29 +62,38 @@ class CalendarEvent(models.Model):
 
     def _warn_interviews(self):
         """Tell recruiters when one of these meetings overlaps a booked interview."""
-        claims = self.env["hr.interview.claim"].sudo()
-        now = fields.Datetime.now()
-        domain = [("kind", "=", 0), ("held", "=", False), ("stop", ">", now)]
-        booked = claims.search(domain) if self.ids else claims
-        if not booked:
+        if self.env.context.get("interview_writing") or not self:
             return
-        taken = {}
-        for claim in booked:
-            taken.setdefault(claim.user_id.partner_id.id, []).append(claim)
-        for event in self.sudo():
-            if not event.active or event.show_as != "busy":
-                continue
+        if self.env.context.get("calendar_sync_applying"):
+            # thousands may come in at once: the scheduler looks when they are there
+            self._watch_later()
+            return
+        claims = self.env["hr.interview.claim"].sudo()
+        domain = [
+            ("kind", "=", 0),
+            ("held", "=", False),
+            ("stop", ">", fields.Datetime.now()),
+        ]
+        taken = claims.search(domain).grouped(lambda claim: claim.user_id.partner_id)
+        if not taken:
+            return
+        for event in self.sudo().filtered(lambda e: e.active and e.show_as == "busy"):
             for attendee in event.attendee_ids:
-                if attendee.state == "declined":
-                    continue
-                for claim in taken.get(attendee.partner_id.id, ()):
-                    interview = claim.interview_id
-                    if (
-                        interview.event_id != event
-                        and claim.start < event.stop
-                        and event.start < claim.stop
-                    ):
-                        interview._watch_meetings()
+                for claim in taken.get(attendee.partner_id, ()):
+                    if claim.start < event.stop and event.start < claim.stop:
+                        claim.interview_id._watch_meetings()
+
+    def _watch_later(self):
+        """Let the scheduler look for conflicts, once for the whole transaction."""
+        waiting = self.env.cr.precommit.data
+        if not waiting.get("calendar_cronofy_sync.watch"):
+            waiting["calendar_cronofy_sync.watch"] = True
+            if (
+                self.env["hr.interview"]
+                .sudo()
+                .search_count([("state", "=", "booked")], limit=1)
+            ):
+                self.env["hr.interview"]._trigger_scheduler()
 
 
 class CalendarAttendee(models.Model):
@@ -100,7 +105,9 @@ class CalendarAttendee(models.Model):
             events = self.event_id
             for interview in events._booked_interviews():
                 for attendee in self.filtered(
-                    lambda attendee, event=interview.event_id: attendee.event_id == event
+                    lambda attendee, event=interview.event_id: (
+                        attendee.event_id == event
+                    )
                 ):
                     user = interview._users().filtered(
                         lambda user, who=attendee: user.partner_id == who.partner_id

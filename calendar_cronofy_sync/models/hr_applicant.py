@@ -78,11 +78,7 @@ class HrApplicant(models.Model):
             "date_from": now,
             "date_to": now + timedelta(days=job.interview_days or 14),
             "video": job.interview_video,
-            "location": (
-                job.address_id.sudo()._display_address(without_company=True)
-                if job.address_id and not job.interview_video
-                else False
-            ),
+            "location": False if job.interview_video else _address(job.address_id),
             "panel_ids": [Command.create(panel)],
         }
 
@@ -117,3 +113,9 @@ class HrApplicant(models.Model):
             "domain": [("applicant_id", "=", self.id), ("parent_id", "=", False)],
             "context": {"default_applicant_id": self.id},
         }
+
+
+def _address(partner):
+    """The address on one line, or False."""
+    lines = partner._display_address(without_company=True).splitlines()
+    return ", ".join(line.strip() for line in lines if line.strip()) or False

@@ -561,7 +561,9 @@ class HrInterview(models.Model):
                 interview.slot_ids._release()
                 interview.slot_ids.unlink()
                 interview.state = "draft"
-                interview._tell(self.env._("The offer of interview slots was withdrawn"))
+                interview._tell(
+                    self.env._("The offer of interview slots was withdrawn")
+                )
         return True
 
     # ------------------------------------------------------------------ book
@@ -676,7 +678,9 @@ class HrInterview(models.Model):
         """One change of an interview at a time; the later one starts again."""
         self.flush_recordset()
         self.env.cr.execute(
-            SQL("SELECT id FROM hr_interview WHERE id IN %s FOR UPDATE", tuple(self.ids))
+            SQL(
+                "SELECT id FROM hr_interview WHERE id IN %s FOR UPDATE", tuple(self.ids)
+            )
         )
 
     # ------------------------------------------------------------------ the meeting
@@ -732,7 +736,9 @@ class HrInterview(models.Model):
 
     def _notify_unconnected(self, event, template):
         """Odoo's own mail for interviewers whose calendar the sync does not reach."""
-        self._unreached(event).with_context(no_mail_to_attendees=False)._notify_attendees(
+        self._unreached(event).with_context(
+            no_mail_to_attendees=False
+        )._notify_attendees(
             self.env.ref(f"calendar.{template}", raise_if_not_found=False),
             force_send=True,
         )

@@ -264,7 +264,8 @@ class HrInterview(models.Model):
         """What would give more slots: a text, how many, and the values to write."""
         if self.child_ids:
             return []
-        return [
+        trusting = self._trusting(search)
+        return trusting + [
             {
                 "text": self._relaxation(relaxation),
                 "slots": relaxation.slots,
@@ -272,6 +273,19 @@ class HrInterview(models.Model):
             }
             for relaxation in search.raw.singles[0].relaxations
         ]
+
+    def _trusting(self, search):
+        """What it would give to rely on Odoo alone for those who cannot be asked."""
+        if self.unknown_policy != "unknown" or not search.unknown:
+            return []
+        raw = self._run(search.people, self._window(), lenient=True)
+        slots = len(self._found(raw))
+        if slots <= len(search.slots):
+            return []
+        names = ", ".join(search.unknown.sudo().mapped("name"))
+        text = self.env._("relying on Odoo alone for %(names)s", names=names)
+        values = {"unknown_policy": "odoo"}
+        return [{"text": text, "slots": slots, "values": values}]
 
     def _relaxation(self, change):
         _ = self.env._
@@ -367,7 +381,9 @@ class HrInterview(models.Model):
                 picked |= user
             if len(picked) < needed or not picked:
                 raise SlotTaken(
-                    self.env._("The slot is no longer free for the interviewers needed.")
+                    self.env._(
+                        "The slot is no longer free for the interviewers needed."
+                    )
                 )
             if needed < len(members):
                 why.append(self._why(panel, picked, members))

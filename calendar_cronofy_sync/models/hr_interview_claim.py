@@ -30,7 +30,9 @@ class HrInterviewClaim(models.Model):
     _description = "Interviewer's time taken by an interview"
     _log_access = False
 
-    user_id = fields.Many2one("res.users", required=True, index=True, ondelete="cascade")
+    user_id = fields.Many2one(
+        "res.users", required=True, index=True, ondelete="cascade"
+    )
     interview_id = fields.Many2one(
         "hr.interview", required=True, index=True, ondelete="cascade"
     )

@@ -150,7 +150,9 @@ class HrInterview(models.Model):
                 lines.append(f"URL:{event.videocall_location}")
             if recruiter.email_normalized:
                 name = _parameter(self.company_id.name or recruiter.name)
-                lines.append(f'ORGANIZER;CN="{name}":mailto:{recruiter.email_normalized}')
+                lines.append(
+                    f'ORGANIZER;CN="{name}":mailto:{recruiter.email_normalized}'
+                )
             if applicant.email_normalized:
                 name = _parameter(applicant.partner_name or "")
                 lines.append(
@@ -166,7 +168,9 @@ class HrInterview(models.Model):
         job = self.job_id.sudo().name
         company = self.company_id.sudo().name or ""
         if job:
-            return self.env._("Interview: %(job)s, %(company)s", job=job, company=company)
+            return self.env._(
+                "Interview: %(job)s, %(company)s", job=job, company=company
+            )
         return self.env._("Interview, %(company)s", company=company)
 
     def _public_description(self):

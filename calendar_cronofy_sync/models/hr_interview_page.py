@@ -64,7 +64,8 @@ class HrInterview(models.Model):
         if message:
             self.applicant_note = message
         self._ask_recruiter(
-            self.env._("%(name)s has cancelled the interview", name=name), escape(message)
+            self.env._("%(name)s has cancelled the interview", name=name),
+            escape(message),
         )
         self._cancel(author=self.applicant_id.partner_id)
 

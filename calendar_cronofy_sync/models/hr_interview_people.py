@@ -102,10 +102,14 @@ class HrInterviewPeople(models.AbstractModel):
     def _hours(self, users, start, stop, company):
         """Working hours less time off, {user id: intervals}."""
         company = company or self.env.company
-        employees = self.env["hr.employee"].sudo().search([("user_id", "in", users.ids)])
+        employees = (
+            self.env["hr.employee"].sudo().search([("user_id", "in", users.ids)])
+        )
         result = {}
         for user in users:
-            mine = employees.filtered(lambda employee, user=user: employee.user_id == user)
+            mine = employees.filtered(
+                lambda employee, user=user: employee.user_id == user
+            )
             employee = (
                 mine.filtered(lambda employee: employee.company_id == company) or mine
             )[:1]

@@ -84,6 +84,7 @@ class HrInterview(models.Model):
             "location": self.location or "",
             "unknown_policy": self.unknown_policy,
             "left_out": self.left_out_user_ids.ids,
+            "is_sequence": bool(self.child_ids),
             "panels": [
                 {
                     "id": panel.id,
@@ -113,9 +114,7 @@ class HrInterview(models.Model):
         for panel in panels:
             users = list(panel["user_ids"])
             required = min(int(panel.get("required") or 0), len(users))
-            commands.append(
-                (0, 0, {"user_ids": [(6, 0, users)], "required": required})
-            )
+            commands.append((0, 0, {"user_ids": [(6, 0, users)], "required": required}))
         self.write({"panel_ids": commands})
         return True
 

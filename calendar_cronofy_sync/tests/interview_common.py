@@ -138,6 +138,8 @@ class InterviewCase(TransactionCase):
             yield found
         new = self.env["mail.mail"].sudo().search([]) - before
         found += new.filtered(
-            lambda mail: self.applicant.partner_id in mail.recipient_ids
-            or "alex@" in (mail.email_to or "")
+            lambda mail: (
+                self.applicant.partner_id in mail.recipient_ids
+                or "alex@" in (mail.email_to or "")
+            )
         )

@@ -39,7 +39,9 @@ class TestInterviewBooking(InterviewCase):
         self.assertEqual(len(mails), 1)
         self.assertEqual(mails[0].attachment_ids.mapped("name"), ["interview.ics"])
         self.assertEqual(
-            interview.slot_ids.mapped("state"), ["booked"], "the others are no longer shown"
+            interview.slot_ids.mapped("state"),
+            ["booked"],
+            "the others are no longer shown",
         )
 
     def test_the_calendar_entry_names_no_interviewers_address(self):
@@ -56,7 +58,9 @@ class TestInterviewBooking(InterviewCase):
     def test_video_call(self):
         interview = self.searched(video=True)
         self.book(interview, "09:00")
-        self.assertIn("/calendar/join_videocall/", interview.event_id.videocall_location)
+        self.assertIn(
+            "/calendar/join_videocall/", interview.event_id.videocall_location
+        )
         self.assertIn("URL:", interview._ics())
 
     def test_one_line_in_the_chatter_per_change(self):
@@ -156,7 +160,9 @@ class TestInterviewBooking(InterviewCase):
         self.book(interview, "09:00")
         event, token = interview.event_id, interview.access_token
         account = self.env["calendar.sync.account"].sudo()
-        account.create({"user_id": self.ann.id, "provider": "google", "state": "active"})
+        account.create(
+            {"user_id": self.ann.id, "provider": "google", "state": "active"}
+        )
         self.live[self.ann.id] = [span("Mo", "09:00", "10:00")]  # our own entry
         interview.action_find_slots()
         self.assertIn("09:30", self.starts(interview))
@@ -226,7 +232,10 @@ class TestInterviewBooking(InterviewCase):
                 entry = offer.slot_ids.hold_event_id
                 if way == "_cron":
                     offer.expires_at = "2026-11-27 09:00:00"
-                    with self.enter_registry_test_mode(), contextlib.suppress(UserError):
+                    with (
+                        self.enter_registry_test_mode(),
+                        contextlib.suppress(UserError),
+                    ):
                         self.env.ref(
                             "calendar_cronofy_sync.ir_cron_interview"
                         ).method_direct_trigger()

@@ -52,7 +52,9 @@ class TestInterviewPage(InterviewCase, HttpCase):
         self.assertIn("Ann", answer.text)
         self.assertNotIn("ann@", answer.text)
         form = html.fromstring(answer.text).xpath("//form[@method='post']")[0]
-        self.assertEqual(form.get("action"), f"/interview/{interview.access_token}/book")
+        self.assertEqual(
+            form.get("action"), f"/interview/{interview.access_token}/book"
+        )
 
     def test_no_cookie_no_foreign_host_no_referrer_no_cache(self):
         answer = self.get(self.offered())
@@ -126,7 +128,12 @@ class TestInterviewPage(InterviewCase, HttpCase):
     def test_nonsense_is_answered_politely(self):
         interview, other = self.offered(), self.offered()
         foreign = other.slot_ids[0].id
-        for value, status in (("", 400), ("x", 409), ("999999999", 409), (foreign, 409)):
+        for value, status in (
+            ("", 400),
+            ("x", 409),
+            ("999999999", 409),
+            (foreign, 409),
+        ):
             with self.subTest(value):
                 answer = self.post(interview, "/book", slot_id=value)
                 self.assertEqual(answer.status_code, status)
@@ -181,7 +188,9 @@ class TestInterviewPage(InterviewCase, HttpCase):
         interview.expires_at = "2026-11-27 09:00:00"
         slot = interview.slot_ids[0]
         self.assertIn("expired", self.get(interview).text)
-        self.assertEqual(self.post(interview, "/book", slot_id=slot.id).status_code, 409)
+        self.assertEqual(
+            self.post(interview, "/book", slot_id=slot.id).status_code, 409
+        )
         self.assertEqual(interview.state, "offered")
         interview.action_withdraw()
         self.assertIn("withdrawn", self.get(interview).text)

@@ -194,6 +194,14 @@ class TestInterviewSlots(InterviewCase):
         interview.write(without["values"])
         self.assertEqual(len(interview.get_schedule()["slots"]), without["slots"])
 
+    def test_relying_on_odoo_is_offered_with_its_yield(self):
+        del self.live[self.bob.id]
+        interview = self.new_interview(self.ann | self.bob)
+        change = interview.get_schedule()["relaxations"][0]
+        self.assertEqual(change["slots"], len(WORKDAY))
+        interview.write(change["values"])
+        self.assertEqual(len(interview.get_schedule()["slots"]), len(WORKDAY))
+
     def test_every_relaxation_keeps_its_promise(self):
         self.live[self.bob.id] = [span("Mo", "08:00", "23:00")]
         self.live[self.ann.id] = [span("Mo", "06:00", "08:00")]
@@ -230,7 +238,9 @@ class TestInterviewSlots(InterviewCase):
                             "name": "Talk",
                             "applicant_id": self.applicant.id,
                             "panel_ids": [
-                                Command.create({"user_ids": [Command.set(self.ann.ids)]})
+                                Command.create(
+                                    {"user_ids": [Command.set(self.ann.ids)]}
+                                )
                             ],
                         }
                     ),
@@ -243,7 +253,9 @@ class TestInterviewSlots(InterviewCase):
                             "gap_min": 30,
                             "gap_max": 60,
                             "panel_ids": [
-                                Command.create({"user_ids": [Command.set(self.bob.ids)]})
+                                Command.create(
+                                    {"user_ids": [Command.set(self.bob.ids)]}
+                                )
                             ],
                         }
                     ),

@@ -196,7 +196,9 @@ def test_holds_are_respected_by_all_others(odoo, recruitment):
     others = [recruitment.offer((0, [ann])) for _n in range(5)]
     slot = recruitment.slot(others[0])
     held = recruitment.offer((0, [ann]), hold=True)
-    answers = race(odoo, [(o["access_token"], recruitment.slot(o)["id"]) for o in others])
+    answers = race(
+        odoo, [(o["access_token"], recruitment.slot(o)["id"]) for o in others]
+    )
     assert [a.status_code for a in answers] == [409] * 5
     mine = recruitment.slot(held, start=slot["start"])
     [answer] = race(odoo, [(held["access_token"], mine["id"])])
@@ -418,7 +420,7 @@ def test_recruiter_offers_and_the_composer_opens_first(
     slots.nth(3).click()
     dialog.get_by_label("Hold them").check()
     dialog.get_by_role("button", name="Offer 2 chosen slots").click()
-    page.wait_for_selector(".o_mail_composer_form_view, .o_form_view .note-editable")
+    page.wait_for_selector(".modal .note-editable a:has-text('Choose a time')")
     shot(page, "composer")
     written = [("model", "=", "hr.interview"), ("message_type", "=", "comment")]
     before = admin.call("mail.message", "search_count", written)
@@ -440,3 +442,156 @@ def accessible_part(page, selector):
     options = {"runOnly": {"type": "tag", "values": WCAG}}
     results = Axe().run(page, context=context, options=options)
     assert not results.response["violations"], results.generate_report()
+
+
+# -- the whole story, with calendars at the provider ---------------------------------------
+
+
+def connect(odoo, google, login, mode="two_way"):
+    """The user's Google calendar, connected and synchronised; returns the session."""
+    user = odoo.login(login)
+    google.create_user(f"{login}@example.com", login.capitalize())
+    begin = user.http.get(
+        f"{user.url}/calendar_sync/connect/google?mode={mode}", allow_redirects=False
+    )
+    back = google.authorize(begin.headers["Location"], f"{login}@example.com")
+    user.http.get(back, timeout=60).raise_for_status()
+    [account] = user.search("calendar.sync.account", [], ["calendar_ids"])
+    [primary] = user.search(
+        "calendar.sync.calendar", [("is_primary", "=", True)], ["name"]
+    )
+    values = {"target_calendar_id": primary["id"]} if mode == "two_way" else {}
+    user.call(
+        "calendar.sync.account", "write", [account["id"]], {"mode": mode, **values}
+    )
+    user.call(
+        "calendar.sync.calendar",
+        "write",
+        [primary["id"]],
+        {"is_source": mode == "two_way"},
+    )
+    user.call("calendar.sync.account", "action_activate", [account["id"]])
+    return user
+
+
+def busy(google, login, start, stop, **more):
+    """An entry on next Monday in the person's own calendar."""
+    day = next_monday().isoformat()
+    body = {
+        "summary": "Something private",
+        "start": {"dateTime": f"{day}T{start}:00+01:00"},
+        "end": {"dateTime": f"{day}T{stop}:00+01:00"},
+        **more,
+    }
+    return google.insert_event(f"{login}@example.com", body)
+
+
+def entries(google, login):
+    """The titles and beginnings of what stands in the person's calendar."""
+    events = google.list_events(f"{login}@example.com")
+    items = events["items"] if isinstance(events, dict) else events
+    return {event["id"]: event for event in items if event.get("status") != "cancelled"}
+
+
+def test_the_whole_story(odoo, google, admin, recruitment, new_page, shot):
+    for login in ("anna", "bert", "cleo"):
+        admin.new_user(login)
+    anna, bert, cleo = (
+        user["id"]
+        for user in admin.search(
+            "res.users", [("login", "in", ("anna", "bert", "cleo"))], order="login"
+        )
+    )
+    connect(odoo, google, "anna")
+    connect(odoo, google, "bert")
+    connect(odoo, google, "cleo", mode="availability")
+    busy(google, "anna", "08:00", "11:00")
+    busy(google, "bert", "14:00", "15:00")
+    busy(google, "cleo", "12:00", "16:00")
+    # one of bert and cleo, and anna: free at 11, and again from 15 or 16 o'clock
+    offer = recruitment.offer((0, [anna]), (1, [bert, cleo]), unknown_policy="unknown")
+    slots = admin.search(
+        "hr.interview.slot", [("interview_id", "=", offer["id"])], ["start", "user_ids"]
+    )
+    hours = {slot["start"][11:13]: set(slot["user_ids"]) for slot in slots}
+    assert hours == {  # in UTC
+        "10": {anna, bert, cleo},
+        "12": {anna, bert},
+        "14": {anna, bert},
+        "15": {anna, bert, cleo},
+    }
+    # one hour is taken in Google itself, a moment before it is confirmed
+    first = recruitment.slot(offer)
+    page = new_page(timezone_id="Europe/Berlin")
+    page.goto(f"/interview/{offer['access_token']}")
+    assert page.locator(f"input[value='{first['id']}']").count() == 1
+    busy(google, "anna", "11:30", "12:00")
+    lost = requests.post(
+        f"{odoo.url}/interview/{offer['access_token']}/book",
+        data={"slot_id": first["id"]},
+        timeout=60,
+    )
+    assert lost.status_code == 409
+    assert "Somebody was faster" in lost.text
+    page.reload()
+    assert page.locator(f"input[value='{first['id']}']").count() == 0
+    page.check("input[name=slot_id] >> nth=0")
+    page.click("text=Confirm this time")
+    page.wait_for_selector("text=Your interview is confirmed")
+    assert recruitment.read(offer["id"])["start"][11:13] == "12"
+    # on both interviewers' calendars through the sync, and on no one else's
+    admin.run_cron()
+    title = recruitment.read(offer["id"])["event_id"][1]
+    ours = [e for e in entries(google, "anna").values() if e["summary"] == title]
+    assert len(ours) == 1
+    assert title in [e["summary"] for e in entries(google, "bert").values()]
+    assert title not in [e.get("summary") for e in entries(google, "cleo").values()]
+    # its own entry does not stand in the way of moving it
+    page.click("text=Choose another time")
+    assert page.locator("input[name=slot_id]").count() >= 2
+    # moved by the organiser in Odoo: all copies follow, the applicant's page too
+    later = f"{next_monday()} 15:00:00"
+    event = recruitment.read(offer["id"])["event_id"][0]
+    admin.call("calendar.event", "write", [event], {"start": later})
+    admin.run_cron()
+    for login in ("anna", "bert"):
+        [copy] = [e for e in entries(google, login).values() if e["summary"] == title]
+        assert (
+            "T15:00" in copy["start"]["dateTime"]
+            or "T16:00" in (copy["start"]["dateTime"])
+        )
+    assert recruitment.read(offer["id"])["start"] == later
+    page.goto(f"/interview/{offer['access_token']}")
+    page.wait_for_selector("text=4:00")
+    # cancelled by the applicant: gone everywhere
+    page.click("summary:has-text('Cancel')")
+    page.click("button:has-text('Cancel the interview')")
+    page.wait_for_selector("text=This interview is cancelled")
+    admin.run_cron()
+    for login in ("anna", "bert"):
+        assert title not in [e.get("summary") for e in entries(google, login).values()]
+    # nobody was mailed by Google, and nothing of cleo's calendar is in Odoo
+    assert not google.outbox()
+    private = [("name", "=", "Something private"), ("user_id", "=", cleo)]
+    assert not admin.search("calendar.event", private)
+
+
+def test_holds_stand_in_the_calendars_and_vanish(odoo, google, admin, recruitment):
+    admin.new_user("hilde")
+    [hilde] = admin.search("res.users", [("login", "=", "hilde")])
+    connect(odoo, google, "hilde")
+    offer = recruitment.offer(
+        (0, [hilde["id"]]), hold=True, unknown_policy="unknown", duration=120
+    )
+    admin.run_cron()
+    held = entries(google, "hilde")
+    assert len(held) >= 3
+    # the held slots are offered on, although the calendar now says busy
+    page = requests.get(f"{odoo.url}/interview/{offer['access_token']}", timeout=60)
+    assert page.text.count('name="slot_id"') == len(held)
+    slot = recruitment.slot(offer)
+    [answer] = race(odoo, [(offer["access_token"], slot["id"])])
+    assert answer.status_code == 303
+    admin.run_cron()
+    [entry] = entries(google, "hilde").values()
+    assert entry["summary"].startswith("Interview with")

@@ -133,6 +133,7 @@ export class ScheduleModel {
             .map((slot) => ({
                 ...slot,
                 ...this.place(day, slot.start, slot.stop),
+                begin: this.clock(slot.start),
                 label: this.span(slot.start, slot.stop),
             }));
     }
@@ -161,8 +162,11 @@ export class ScheduleModel {
         return { top, height: (100 * at(stop)) / minutes - top };
     }
 
+    clock(text) {
+        return this.local(text).toLocaleString(DateTime.TIME_SIMPLE);
+    }
+
     span(start, stop) {
-        const clock = (text) => this.local(text).toLocaleString(DateTime.TIME_SIMPLE);
-        return `${clock(start)} – ${clock(stop)}`;
+        return `${this.clock(start)} – ${this.clock(stop)}`;
     }
 }
