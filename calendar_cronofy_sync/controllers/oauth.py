@@ -130,7 +130,7 @@ class CalendarSyncOAuth(http.Controller):
         account = accounts._connect(provider, asked.mode, email, grant, calendars)
         return request.redirect(f"/odoo/calendar-connections/{account.id}")
 
-    # ------------------------------------------------------------------ steps
+    # -------------------------------------------- steps
 
     def _check_access(self, provider):
         """Internal users and known providers only."""
@@ -156,7 +156,7 @@ class CalendarSyncOAuth(http.Controller):
             base = f"{here.scheme}://{here.netloc}"
         return f"{base}/calendar_sync/callback/{provider}"
 
-    # ------------------------------------------------------------------ answers
+    # -------------------------------------------- answers
 
     def _refused(self, provider, error):
         """Back to the preferences, with a word on what happened."""
@@ -169,8 +169,8 @@ class CalendarSyncOAuth(http.Controller):
             )
         else:
             message = request.env._(
-                "%(provider)s did not grant the permission. Try again later, or ask your "
-                "administrator.",
+                "%(provider)s did not grant the permission. Try again later, or ask "
+                "your administrator.",
                 provider=label,
             )
         return self._to_preferences(message)
@@ -184,7 +184,7 @@ class CalendarSyncOAuth(http.Controller):
         return request.redirect("/odoo/calendar-services")
 
     def _partial(self, provider, mode, grant):
-        """Not every box was ticked: say what does not work without it, and ask again."""
+        """Not every box was ticked: say what does not work then, and ask again."""
         enough = not PROVIDERS[provider].missing_scopes("availability", grant.scopes)
         return self._page(
             "partial",

@@ -30,8 +30,9 @@ class CalendarSyncAccount(models.Model):
         [("two_way", "Two-way"), ("availability", "Availability only")],
         required=True,
         default="two_way",
-        help="Two-way: the calendars are synchronised with Odoo. Availability only: busy "
-        "times are asked live when slots are searched, and nothing of them is stored.",
+        help="Two-way: the calendars are synchronised with Odoo. Availability only: "
+        "busy times are asked live when slots are searched, and nothing of them is "
+        "stored.",
     )
     state = fields.Selection(
         [
@@ -53,8 +54,8 @@ class CalendarSyncAccount(models.Model):
         "Calendar for Odoo's meetings",
         domain="[('account_id', '=', id), ('access_role', 'in', ('owner', 'writer'))]",
         ondelete="set null",
-        help="Meetings made in Odoo are written to this calendar. A separate one can be "
-        "hidden on holiday.",
+        help="Meetings made in Odoo are written to this calendar. A separate one can "
+        "be hidden on holiday.",
     )
     sync_private = fields.Boolean(
         "Private appointments",
@@ -99,7 +100,7 @@ class CalendarSyncAccount(models.Model):
         "This user is already connected to this calendar service.",
     )
 
-    # ------------------------------------------------------------------ computes
+    # -------------------------------------------- computes
 
     @api.depends("provider", "email")
     def _compute_display_name(self):
@@ -130,9 +131,15 @@ class CalendarSyncAccount(models.Model):
         )
         for account in self:
             own = [group for group in groups if group[0].id == account.id]
-            account.pending_count = sum(n for *_, state, _o, n in own if state == "pending")
-            account.failed_count = sum(n for *_, state, _o, n in own if state == "failed")
-            account.imported_count = sum(n for *_, origin, n in own if origin == "remote")
+            account.pending_count = sum(
+                n for *_, state, _o, n in own if state == "pending"
+            )
+            account.failed_count = sum(
+                n for *_, state, _o, n in own if state == "failed"
+            )
+            account.imported_count = sum(
+                n for *_, origin, n in own if origin == "remote"
+            )
 
     def _compute_run_count(self):
         groups = self.env["calendar.sync.run"]._read_group(
@@ -160,30 +167,30 @@ class CalendarSyncAccount(models.Model):
         """What is kept of the user's calendars, here and at the provider."""
         here = {
             "two_way": self.env._(
-                "Odoo stores the appointments of the calendars read into it (title, time, "
-                "description, place, visibility, guests who are known here), the list of "
-                "your calendars, and for each appointment what both sides last agreed on. "
-                "The journal of the runs is deleted after 30 days."
+                "Odoo stores the appointments of the calendars read into it (title, "
+                "time, description, place, visibility, guests who are known here), the "
+                "list of your calendars, and for each appointment what both sides last "
+                "agreed on. The journal of the runs is deleted after 30 days."
             ),
             "availability": self.env._(
-                "Odoo stores your address and the list of your calendars. Your busy times "
-                "are asked when somebody looks for a slot, and forgotten; titles and "
-                "places are never asked for."
+                "Odoo stores your address and the list of your calendars. Your busy "
+                "times are asked when somebody looks for a slot, and forgotten; titles "
+                "and places are never asked for."
             ),
         }
         there = {
             "cronofy": self.env._(
                 "Cronofy itself keeps a copy of your calendars in the data center that "
-                "your administrator chose: your own appointments for up to 30 days, those "
-                "written by Odoo for up to 90 days after the permission ended. To have "
-                "them deleted earlier, write to Cronofy's support."
+                "your administrator chose: your own appointments for up to 30 days, "
+                "those written by Odoo for up to 90 days after the permission ended. "
+                "To have them deleted earlier, write to Cronofy's support."
             ),
         }
         for account in self:
             notes = (here.get(account.mode), there.get(account.provider))
             account.storage_note = " ".join(note for note in notes if note)
 
-    # ------------------------------------------------------------------ rights and rules
+    # -------------------------------------------- rights and rules
 
     @api.constrains("target_calendar_id")
     def _check_target(self):
@@ -225,7 +232,7 @@ class CalendarSyncAccount(models.Model):
             self._check_scopes()
         self._make_due()
 
-    # ------------------------------------------------------------------ what a user does
+    # -------------------------------------------- what a user does
 
     def action_activate(self):
         """From setup to active, and synchronise at once."""
@@ -235,6 +242,10 @@ class CalendarSyncAccount(models.Model):
                 self.env._("This connection is not being set up. Resume or connect it.")
             )
         account._start()
+        if account.mode == "availability":
+            return account._notice(
+                self.env._("Others can see now when you are free, and nothing else.")
+            )
         return account._notice(self.env._("The calendars are being synchronised now."))
 
     def action_sync_now(self):
@@ -273,7 +284,7 @@ class CalendarSyncAccount(models.Model):
         return True
 
     def action_create_target(self):
-        """Create a calendar named Odoo at the provider, and write Odoo's meetings to it."""
+        """Create a calendar named Odoo there, and write Odoo's meetings to it."""
         account = self._own()
         with account._explained(), account._connected() as provider:
             remote = provider.create_calendar("Odoo", account.user_id.tz or "UTC")
@@ -331,7 +342,7 @@ class CalendarSyncAccount(models.Model):
             },
         }
 
-    # ------------------------------------------------------------------ the state
+    # -------------------------------------------- the state
 
     def _start(self):
         if not self.grant:
@@ -407,7 +418,7 @@ class CalendarSyncAccount(models.Model):
             lang=self.user_id.sudo().lang or self.env.lang, tz=self.user_id.sudo().tz
         )
 
-    # ------------------------------------------------------------------ calendars
+    # -------------------------------------------- calendars
 
     def _fetch_calendars(self):
         """Bring the list of calendars up to date with the provider's."""
@@ -462,16 +473,18 @@ class CalendarSyncAccount(models.Model):
         if not gone:
             return
         env = self._in_owners_language().env
-        gone.write({"active": False, "error": env._("This calendar is not there any more.")})
+        gone.write(
+            {"active": False, "error": env._("This calendar is not there any more.")}
+        )
         used = gone.filtered("is_source") | (gone & self.target_calendar_id)
         if self.target_calendar_id in gone:
             self.target_calendar_id = False
         if used:
             self._needs_attention(
                 env._(
-                    "%(count)s calendars that were synchronised are not there any more, "
-                    "or are not shared with you any more. Their appointments stay in "
-                    "Odoo as they are. Please look at the settings.",
+                    "%(count)s calendars that were synchronised are not there any "
+                    "more, or are not shared with you any more. Their appointments "
+                    "stay in Odoo as they are. Please look at the settings.",
                     count=len(used),
                 )
             )

@@ -69,7 +69,7 @@ class CalendarSyncAccount(models.Model):
         :param start, stop: aware datetimes
         :return: :class:`BusyAnswer` by user id
         """
-        # sudo: recruiters ask for the busy times of others, and see nothing else of them
+        # sudo: recruiters ask for others' busy times, and see nothing else of them
         accounts = self.sudo().search(
             [("user_id", "in", users.ids), ("state", "!=", "revoked")]
         )
@@ -130,19 +130,27 @@ class CalendarSyncAccount(models.Model):
     def _why_not_asked(self):
         label = self._provider_label()
         return {
-            "setup": self.env._("%(provider)s is not set up completely.", provider=label),
-            "paused": self.env._("The connection to %(provider)s is paused.", provider=label),
-            "reconnect": self.env._("%(provider)s has to be connected again.", provider=label),
+            "setup": self.env._(
+                "%(provider)s is not set up completely.", provider=label
+            ),
+            "paused": self.env._(
+                "The connection to %(provider)s is paused.", provider=label
+            ),
+            "reconnect": self.env._(
+                "%(provider)s has to be connected again.", provider=label
+            ),
         }[self.state]
 
     def _in_words(self, account, error):
-        _logger.info("account %s: busy times unknown (%s)", account.id, type(error).__name__)
+        _logger.info(
+            "account %s: busy times unknown (%s)", account.id, type(error).__name__
+        )
         return self.env._(
             "%(provider)s could not be asked.", provider=account._provider_label()
         )
 
     def _keep_grants_later(self, grants):
-        """Store refreshed tokens after this transaction, so that they never disturb it."""
+        """Store refreshed tokens after this transaction, which they never disturb."""
         changed = {}
         for account in self.browse(grants):
             try:

@@ -1,4 +1,4 @@
-"""A remote calendar of an account: is it read, does it count as busy, how private is it?"""
+"""A remote calendar of an account: is it read, is it busy time, how private is it?"""
 
 from odoo import api, fields, models
 from odoo.exceptions import AccessError
@@ -56,9 +56,11 @@ class CalendarSyncCalendar(models.Model):
     @api.depends("name")
     @api.depends_context("uid")
     def _compute_display_name(self):
-        """The name for the owner; for others, who see it as somebody's target, a number."""
+        """The name for the owner; a number for others, who see it as a target."""
         for calendar in self:
-            own = calendar.user_id.id == self.env.uid or self.env.uid == api.SUPERUSER_ID
+            own = (
+                calendar.user_id.id == self.env.uid or self.env.uid == api.SUPERUSER_ID
+            )
             calendar.display_name = (
                 calendar.name if own else self.env._("Calendar %(id)s", id=calendar.id)
             )

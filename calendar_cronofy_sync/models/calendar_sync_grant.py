@@ -1,11 +1,11 @@
-"""How an account reaches its service: client, hosts, encrypted tokens, errors in words."""
+"""How an account reaches its service: client, hosts, sealed tokens, errors in words."""
 
 import logging
 import os
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 
-from odoo import api, fields, models
+from odoo import api, models
 from odoo.exceptions import RedirectWarning, UserError
 from odoo.tools import config
 
@@ -69,13 +69,15 @@ KEY_FILE = "calendar_sync.key"
 class CalendarSyncAccount(models.Model):
     _inherit = "calendar.sync.account"
 
-    # ------------------------------------------------------------------ the application
+    # -------------------------------------------- the application
 
     @api.model
     def _parameter(self, name, default=""):
         # sudo: users work with the client that the administrator entered, unseen
-        value = self.env["ir.config_parameter"].sudo().get_param(
-            f"calendar_cronofy_sync.{name}"
+        value = (
+            self.env["ir.config_parameter"]
+            .sudo()
+            .get_param(f"calendar_cronofy_sync.{name}")
         )
         return (value or default).strip()
 
@@ -105,7 +107,9 @@ class CalendarSyncAccount(models.Model):
         """Which events are synchronised now."""
         now = datetime.now(timezone.utc)
         past = self._days("past_days", 30)
-        return Window(now - timedelta(past), now + timedelta(self._days("horizon_days", 365)))
+        return Window(
+            now - timedelta(past), now + timedelta(self._days("horizon_days", 365))
+        )
 
     @api.model
     def _days(self, name, default):
@@ -114,7 +118,7 @@ class CalendarSyncAccount(models.Model):
         except ValueError:
             return default
 
-    # ------------------------------------------------------------------ the vault
+    # -------------------------------------------- the vault
 
     @api.model
     def _vault(self):
@@ -124,12 +128,14 @@ class CalendarSyncAccount(models.Model):
     @api.model
     def _keys(self):
         """The keys in odoo.conf, else the one in the data directory."""
-        keys = [key.strip() for key in (config.get("calendar_sync_key") or "").split(",")]
+        keys = [
+            key.strip() for key in (config.get("calendar_sync_key") or "").split(",")
+        ]
         return [key for key in keys if key] or [self._key_of_file()]
 
     @api.model
     def _key_of_file(self):
-        """The key in the data directory, made on first use and readable by Odoo alone."""
+        """The key in the data directory, made on first use, readable by Odoo alone."""
         path = os.path.join(config["data_dir"], KEY_FILE)
         try:
             try:
@@ -183,7 +189,7 @@ class CalendarSyncAccount(models.Model):
                     unreadable += 1
         return unreadable
 
-    # ------------------------------------------------------------------ the grant
+    # -------------------------------------------- the grant
 
     def _grant(self):
         """The tokens, for the next call to the provider.
@@ -238,7 +244,7 @@ class CalendarSyncAccount(models.Model):
             return False
         return True
 
-    # ------------------------------------------------------------------ connecting
+    # -------------------------------------------- connecting
 
     @api.model
     def _base_url(self):
@@ -289,10 +295,17 @@ class CalendarSyncAccount(models.Model):
             account = accounts.create(
                 {"user_id": self.env.uid, "provider": provider, "mode": mode}
             )
-        back = {"revoked": "setup", "reconnect": "active" if account.last_sync else "setup"}
+        back = {
+            "revoked": "setup",
+            "reconnect": "active" if account.last_sync else "setup",
+        }
         account._store_grant(grant)
         account.write(
-            {"email": email, "state": back.get(account.state, account.state), "failures": 0}
+            {
+                "email": email,
+                "state": back.get(account.state, account.state),
+                "failures": 0,
+            }
         )
         account._store_calendars(calendars)
         account._clear_attention()
@@ -301,7 +314,7 @@ class CalendarSyncAccount(models.Model):
         _logger.info("account %s: connected to %s", account.id, provider)
         return account
 
-    # ------------------------------------------------------------------ errors in words
+    # -------------------------------------------- errors in words
 
     def _explain(self, error):
         """What an error means for the owner and what to do, in their language."""
@@ -360,8 +373,8 @@ def explain(env, error, provider):
         (
             Misconfigured,
             env._(
-                "%(provider)s does not accept this Odoo as a client: the client id, the "
-                "client secret or an address is wrong. Ask your administrator.",
+                "%(provider)s does not accept this Odoo as a client: the client id, "
+                "the client secret or an address is wrong. Ask your administrator.",
                 provider=provider,
             ),
         ),

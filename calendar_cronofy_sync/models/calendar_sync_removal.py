@@ -1,4 +1,4 @@
-"""The end of a connection: what happens to the events, the permission and the tokens."""
+"""The end of a connection: what becomes of events, permission and tokens."""
 
 import logging
 import uuid
@@ -37,7 +37,7 @@ class CalendarSyncAccount(models.Model):
         that the same account connected again later finds its events and doubles none.
 
         :param events: ``keep``, ``remove_imported`` or ``remove_all``
-        :return: what could not be done at the provider, for the owner; empty when all was
+        :return: what could not be done at the provider, for the owner
         """
         self.ensure_one()
         account = self.sudo()
@@ -86,7 +86,7 @@ class CalendarSyncAccount(models.Model):
         except SyncError as err:
             _logger.info("account %s: not revoked (%s)", self.id, type(err).__name__)
             return self._in_owners_language().env._(
-                "The permission could not be withdrawn at %(provider)s (%(reason)s) The "
+                "The permission could not be withdrawn at %(provider)s. %(reason)s The "
                 "tokens are deleted here. You can withdraw it yourself: %(url)s",
                 provider=self._provider_label(),
                 reason=self._explain(err),
@@ -94,7 +94,7 @@ class CalendarSyncAccount(models.Model):
             )
         return ""
 
-    # ------------------------------------------------------------------ the events
+    # -------------------------------------------- the events
 
     def _remove(self, events):
         """Remove what the connection brought, as its owner chose.
@@ -110,7 +110,7 @@ class CalendarSyncAccount(models.Model):
         return problem
 
     def _remove_copies(self):
-        """Delete the copies of Odoo's meetings at the provider; the links go with them."""
+        """Delete the copies of Odoo's meetings at the provider, links included."""
         links = self.link_ids.filtered(lambda link: link.origin == "odoo")
         left = 0
         problem = None
@@ -128,8 +128,9 @@ class CalendarSyncAccount(models.Model):
             left += len(failed)
             problem = next(iter(failed.values()), problem)
             own.filtered(
-                lambda link, failed=failed: (link.series_id.remote_id or link.remote_id)
-                not in failed
+                lambda link, failed=failed: (
+                    (link.series_id.remote_id or link.remote_id) not in failed
+                )
             ).unlink()
         if not left:
             return ""
@@ -168,7 +169,7 @@ class CalendarSyncAccount(models.Model):
         (events - shared - self._tied(events)).unlink()
 
     def _tied(self, events):
-        """Those of the events that something else in Odoo refers to, or the other way."""
+        """Those of the events that something else in Odoo refers to, or they to it."""
         present = [name for name in TIES if name in events._fields]
         tied = events.filtered(lambda event: any(event[name] for name in present))
         for model, fields_by_name in self._referring_fields().items():
@@ -194,7 +195,7 @@ class CalendarSyncAccount(models.Model):
                 found[name] = names
         return found
 
-    # ------------------------------------------------------------------ once a day
+    # -------------------------------------------- once a day
 
     @api.model
     def _close_up(self):
@@ -207,7 +208,7 @@ class CalendarSyncAccount(models.Model):
             return
         if unreadable:
             _logger.warning(
-                "%s permissions cannot be decrypted; their owners have to connect again",
+                "%s permissions cannot be decrypted: their owners connect again",
                 unreadable,
             )
 

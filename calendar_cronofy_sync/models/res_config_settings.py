@@ -1,4 +1,4 @@
-"""General settings: the clients that the administrator registered with the providers."""
+"""General settings: the clients that an administrator registered with providers."""
 
 from odoo import api, fields, models
 
@@ -15,7 +15,9 @@ class ResConfigSettings(models.TransientModel):
     )
     # A secret goes in and never comes out: the field is always empty when it is shown.
     calendar_sync_google_client_secret = fields.Char("Google client secret")
-    calendar_sync_google_secret_hint = fields.Char(compute="_compute_calendar_sync_hints")
+    calendar_sync_google_secret_hint = fields.Char(
+        compute="_compute_calendar_sync_hints"
+    )
     calendar_sync_google_redirect_uri = fields.Char(
         "Google redirect URI", compute="_compute_calendar_sync_hints"
     )
@@ -23,7 +25,9 @@ class ResConfigSettings(models.TransientModel):
         "Cronofy client id", config_parameter=f"{PREFIX}cronofy_client_id"
     )
     calendar_sync_cronofy_client_secret = fields.Char("Cronofy client secret")
-    calendar_sync_cronofy_secret_hint = fields.Char(compute="_compute_calendar_sync_hints")
+    calendar_sync_cronofy_secret_hint = fields.Char(
+        compute="_compute_calendar_sync_hints"
+    )
     calendar_sync_cronofy_redirect_uri = fields.Char(
         "Cronofy redirect URI", compute="_compute_calendar_sync_hints"
     )
@@ -72,7 +76,5 @@ class ResConfigSettings(models.TransientModel):
             elif secret:
                 icp.set_param(name, secret)
         # The settings are a table of their own: the secret must not stay in it either.
-        self.write(
-            {f"calendar_sync_{p}_client_secret": False for p in DEFAULT_MODES}
-        )
+        self.write({f"calendar_sync_{p}_client_secret": False for p in DEFAULT_MODES})
         return result

@@ -1,4 +1,4 @@
-"""What a user sees of the connections in the preferences, and what happens when they go."""
+"""Connections in the preferences, and what becomes of them when a user leaves."""
 
 from datetime import datetime, timezone
 
@@ -109,7 +109,7 @@ class ResUsers(models.Model):
             **self.env.user.action_get(),
             "id": False,
             "res_id": self.env.uid,
-            "target": "current",
+            "target": "main",
             "views": [(view.id, "form")],
         }
         message = request.session.pop(MESSAGE_KEY, None) if request else None
@@ -144,7 +144,9 @@ class CalendarSyncAccount(models.Model):
         self.ensure_one()
         state = dict(self._fields["state"]._description_selection(self.env))[self.state]
         if self.mode == "availability":
-            mode = dict(self._fields["mode"]._description_selection(self.env))[self.mode]
+            mode = dict(self._fields["mode"]._description_selection(self.env))[
+                self.mode
+            ]
             return f"{state} · {mode}"
         if not self.last_sync:
             return self.env._("%(state)s · not synchronised yet", state=state)

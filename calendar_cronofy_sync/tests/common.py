@@ -4,8 +4,8 @@
 
     class TestSomething(ConnectCase):
         def test_promise(self):
-            account = self.connect(self.ann)              # an active two-way connection
-            self.server.put("ann@example.com", event)     # what ann does at her provider
+            account = self.connect(self.ann)           # an active two-way connection
+            self.server.put("ann@example.com", event)  # what ann does at her provider
 """
 
 import tempfile
@@ -53,6 +53,7 @@ class ConnectMixin:
     def setUpClass(cls):
         super().setUpClass()
         cls.server = MemoryServer()
+        cls.env["calendar.sync.account"].search([]).unlink()  # of demo data, if any
         cls.people()
         icp = cls.env["ir.config_parameter"].sudo()
         for name, value in {
@@ -79,7 +80,7 @@ class ConnectMixin:
 
     @classmethod
     def people(cls):
-        """ann and bob connect calendars, a colleague does not; a portal user, an admin."""
+        """ann and bob connect calendars, a colleague does not; portal and admin."""
 
         def user(login, groups="base.group_user"):
             return new_test_user(

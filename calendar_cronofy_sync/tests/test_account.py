@@ -1,4 +1,4 @@
-"""The connection itself: what it starts with, what its owner may do, what it is told."""
+"""The connection: what it starts with, what its owner may do and is told."""
 
 import os
 from datetime import timedelta
@@ -31,7 +31,9 @@ class TestAccount(ConnectCase):
                 "ann-holidays": (False, False),
             },
         )
-        self.assertFalse(account.target_calendar_id, "the target is chosen, not guessed")
+        self.assertFalse(
+            account.target_calendar_id, "the target is chosen, not guessed"
+        )
 
     @mute_logger("odoo.sql_db")
     def test_one_connection_per_user_and_provider(self):
@@ -285,7 +287,9 @@ class TestAccount(ConnectCase):
             app = accounts._application_of("cronofy")
             self.assertEqual(app.api_url, f"https://api{host}.cronofy.com")
             self.assertEqual(app.auth_url, f"https://app{host}.cronofy.com")
-            self.assertEqual(app.token_url, f"https://api{host}.cronofy.com/oauth/token")
+            self.assertEqual(
+                app.token_url, f"https://api{host}.cronofy.com/oauth/token"
+            )
             self.assertEqual(
                 app.revoke_url, f"https://api{host}.cronofy.com/oauth/token/revoke"
             )
@@ -318,7 +322,9 @@ class TestAccount(ConnectCase):
 class TestSecrets(ConnectCase):
     def test_no_token_in_any_column(self):
         account = self.connect(self.ann)
-        account.sudo()._store_grant(Grant(access_token="A-1234", refresh_token="R-5678"))
+        account.sudo()._store_grant(
+            Grant(access_token="A-1234", refresh_token="R-5678")
+        )
         account.flush_recordset()
         self.cr.execute("SELECT a::text FROM calendar_sync_account a")
         rows = " ".join(row for (row,) in self.cr.fetchall())

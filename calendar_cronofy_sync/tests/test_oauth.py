@@ -35,7 +35,9 @@ class TestOAuth(ConnectMixin, HttpCase):
         response = self.get(f"/calendar_sync/connect/{provider}", **query)
         self.assertEqual(response.status_code, 303, response.text[:500])
         target = response.headers["Location"]
-        return {name: value for name, [value] in parse_qs(urlsplit(target).query).items()}
+        return {
+            name: value for name, [value] in parse_qs(urlsplit(target).query).items()
+        }
 
     def account(self, user=None, provider="google"):
         return self.env["calendar.sync.account"].search(
@@ -45,7 +47,9 @@ class TestOAuth(ConnectMixin, HttpCase):
     def assertAtPreferences(self, response, *words):
         """The user is sent back to the preferences, where the message is shown once."""
         self.assertEqual(response.status_code, 303)
-        self.assertTrue(response.headers["Location"].endswith("/odoo/calendar-services"))
+        self.assertTrue(
+            response.headers["Location"].endswith("/odoo/calendar-services")
+        )
         action = self.open_preferences()
         self.assertEqual(action["tag"], "display_notification")
         for word in words:
@@ -178,7 +182,9 @@ class TestOAuth(ConnectMixin, HttpCase):
         self.ask()
         for state in ("", "x", "ä", "\x00", "a" * 5000):
             with self.subTest(state=state[:5]):
-                self.assertStale(self.get(CALLBACK, state=state, code="ann@example.com"))
+                self.assertStale(
+                    self.get(CALLBACK, state=state, code="ann@example.com")
+                )
 
     def test_no_request_at_all(self):
         self.assertStale(self.get(CALLBACK))
@@ -187,12 +193,16 @@ class TestOAuth(ConnectMixin, HttpCase):
     def test_a_state_is_good_once(self):
         asked = self.ask()
         self.get(CALLBACK, state=asked["state"], error="access_denied")
-        self.assertStale(self.get(CALLBACK, state=asked["state"], code="ann@example.com"))
+        self.assertStale(
+            self.get(CALLBACK, state=asked["state"], code="ann@example.com")
+        )
 
     def test_a_wrong_guess_uses_the_state_up(self):
         asked = self.ask()
         self.assertStale(self.get(CALLBACK, state="guess", code="ann@example.com"))
-        self.assertStale(self.get(CALLBACK, state=asked["state"], code="ann@example.com"))
+        self.assertStale(
+            self.get(CALLBACK, state=asked["state"], code="ann@example.com")
+        )
 
     def test_a_state_ends_after_ten_minutes(self):
         asked = self.ask()
@@ -204,7 +214,9 @@ class TestOAuth(ConnectMixin, HttpCase):
     def test_a_state_belongs_to_its_session(self):
         asked = self.ask()
         self.login(self.bob)
-        self.assertStale(self.get(CALLBACK, state=asked["state"], code="bob@example.com"))
+        self.assertStale(
+            self.get(CALLBACK, state=asked["state"], code="bob@example.com")
+        )
 
     def test_a_state_belongs_to_its_provider(self):
         asked = self.ask("google")

@@ -63,7 +63,9 @@ class TestPreferences(ConnectCase):
         account = self.connect(self.ann)
         account._needs_attention("Connect again.", state="reconnect")
         row = self.row(self.ann)
-        self.assertEqual((row["state"], row["attention"]), ("reconnect", "Connect again."))
+        self.assertEqual(
+            (row["state"], row["attention"]), ("reconnect", "Connect again.")
+        )
 
     def test_revoked_is_not_connected(self):
         self.connect(self.ann).sudo()._revoke("keep")
@@ -85,7 +87,9 @@ class TestPreferences(ConnectCase):
             .browse(self.ann.id)
         )
         action = me.action_calendar_sync_settings()
-        self.assertEqual((action["res_model"], action["res_id"]), (account._name, account.id))
+        self.assertEqual(
+            (action["res_model"], action["res_id"]), (account._name, account.id)
+        )
         action = me.action_calendar_sync_revoke()
         self.assertEqual(action["res_model"], "calendar.sync.account.revoke")
         self.assertEqual(action["context"]["default_account_id"], account.id)
@@ -96,24 +100,45 @@ class TestPreferences(ConnectCase):
             .create({})
         )
         back = wizard.action_confirm()["params"]["next"]
-        self.assertEqual((back["res_model"], back["res_id"]), ("res.users", self.ann.id))
+        self.assertEqual(
+            (back["res_model"], back["res_id"]), ("res.users", self.ann.id)
+        )
 
     def test_the_rows_are_in_both_forms_of_odoo(self):
         for view in (SIMPLE, EMPLOYEE):
             with self.subTest(view=view):
-                arch = self.env["res.users"].with_user(self.ann).get_view(
-                    self.env.ref(view).id, "form"
-                )["arch"]
+                arch = (
+                    self.env["res.users"]
+                    .with_user(self.ann)
+                    .get_view(self.env.ref(view).id, "form")["arch"]
+                )
                 page = etree.fromstring(arch).find(".//page[@name='calendar']")
-                links = {a.get("href"): a.text.strip() for a in page.iter("a")
-                         if a.get("invisible") == "calendar_sync_google_id"}
+                links = {
+                    a.get("href"): a.text.strip()
+                    for a in page.iter("a")
+                    if a.get("invisible") == "calendar_sync_google_id"
+                }
                 self.assertEqual(
                     links,
                     {
-                        "/calendar_sync/connect/google": "Not connected, click to connect "
-                        "Google"
+                        "/calendar_sync/connect/google": (
+                            "Not connected, click to connect Google"
+                        )
                     },
                 )
+
+    def test_the_labels_of_other_fields_are_left_alone(self):
+        # a group within a group of fields makes Odoo drop the labels of the fields
+        arch = (
+            self.env["res.users"]
+            .with_user(self.ann)
+            .get_view(self.env.ref(EMPLOYEE).id, "form")["arch"]
+        )
+        for group in (
+            etree.fromstring(arch).find(".//page[@name='calendar']").iter("group")
+        ):
+            if group.get("name"):
+                self.assertFalse(group.findall("group"), group.get("name"))
 
     def test_a_plain_user_opens_and_saves_the_preferences(self):
         self.connect(self.ann)
@@ -165,9 +190,9 @@ class TestPreferences(ConnectCase):
         self.assertTrue(account.sync_private)
         self.assertEqual(account.target_calendar_id.remote_id, "ann-team")
         self.assertEqual(
-            account.calendar_ids.filtered(lambda c: c.default_privacy == "private").mapped(
-                "is_source"
-            ),
+            account.calendar_ids.filtered(
+                lambda c: c.default_privacy == "private"
+            ).mapped("is_source"),
             [True],
         )
 

@@ -212,7 +212,9 @@ class TestRevoke(ConnectCase):
     def test_uninstalling_withdraws_every_permission(self):
         self.connect(self.bob)
         self.account.sudo().grant = "damaged"
-        with self.assertLogs("odoo.addons.calendar_cronofy_sync.hooks", "WARNING") as log:
+        with self.assertLogs(
+            "odoo.addons.calendar_cronofy_sync.hooks", "WARNING"
+        ) as log:
             uninstall_hook(self.env)
         self.assertEqual(self.server.revoked, {"bob@example.com"})
         self.assertIn(str(self.account.id), log.output[0])

@@ -32,7 +32,9 @@ class TestSettings(ConnectCase):
         google = accounts._application_of("google")
         cronofy = accounts._application_of("cronofy")
         self.assertEqual((google.client_id, google.client_secret), ("g-id", "g-secret"))
-        self.assertEqual((cronofy.client_id, cronofy.client_secret), ("c-id", "c-secret"))
+        self.assertEqual(
+            (cronofy.client_id, cronofy.client_secret), ("c-id", "c-secret")
+        )
         self.assertEqual(self.parameter("cronofy_data_center"), "uk")
         self.assertEqual(self.parameter("past_days"), "7")
         self.assertEqual(self.parameter("horizon_days"), "90")

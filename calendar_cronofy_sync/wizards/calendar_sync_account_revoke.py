@@ -13,7 +13,10 @@ class CalendarSyncAccountRevoke(models.TransientModel):
     events = fields.Selection(
         [
             ("keep", "Keep all events, here and there"),
-            ("remove_imported", "Remove from Odoo what came from the connected calendars"),
+            (
+                "remove_imported",
+                "Remove from Odoo what came from the connected calendars",
+            ),
             (
                 "remove_all",
                 "Remove both sides' copies: what came into Odoo, and Odoo's meetings "
