@@ -52,6 +52,8 @@ class Link:
     local: Fields | None = None
     #: the remote side at the last agreement, None before the first
     remote: Fields | None = None
+    #: what a patch has said whose answer never came
+    sent: Fields | None = None
     #: "odoo" or "remote": where the event was made
     origin: str = "remote"
     #: is the user the organiser of this copy?
@@ -257,9 +259,7 @@ def _plan_remote_deletion(
     about = {"remote_id": link.remote_id, "link": link, "remote": remote}
     if link.event is None or (local is not None and local.fields is None):
         return [Action(kind="forget", **about)]
-    if local is not None and policy.writable and _difference(
-        link.local, local.fields
-    ):
+    if local is not None and policy.writable and _difference(link.local, local.fields):
         return [_push("anew", link, local.fields, policy)]
     if link.shared and not link.organized:
         return [Action(kind="decline", reason="cancelled", **about)]
@@ -321,6 +321,11 @@ def _merge(
     else:
         their_changes = _difference(link.remote, remote.fields)
     our_changes = _difference(link.local, ours) if local else frozenset()
+    if link.sent and local:
+        # what we have said ourselves is no change of theirs
+        said = {n for n in their_changes if _alike(n, theirs, link.sent)}
+        kept = {n for n in said if not _alike(n, theirs, ours)}
+        their_changes, our_changes = their_changes - said, our_changes - said | kept
     writable = policy.writable and remote.writable
     about = {"remote_id": link.remote_id, "link": link, "remote": remote}
     if link.remote_id in policy.protected and their_changes:
@@ -363,6 +368,10 @@ def alike(name: str, one: Any, other: Any) -> bool:
     if name in ("name", "location"):
         return one.split() == other.split()
     return one == other
+
+
+def _alike(name: str, one: Fields, other: Fields) -> bool:
+    return alike(name, getattr(one, name), getattr(other, name))
 
 
 def _plain(html: str) -> str:

@@ -167,6 +167,7 @@ class CalendarSyncRun(models.Model):
                 "people": {p.email.lower(): p.response for p in self._named(remote)},
                 "organized": remote.organized_by_self,
                 "writable": remote.writable,
+                **({"series": remote.series_id} if remote.series_id else {}),
             },
         }
 
@@ -214,7 +215,9 @@ class CalendarSyncRun(models.Model):
             self._apply_people(link, event, action.remote)
             outgoing = work.outgoing.get(action.remote_id, frozenset())
             link.write(
-                self._agreement(event, action.remote, outgoing=outgoing, policy=work.policy)
+                self._agreement(
+                    event, action.remote, outgoing=outgoing, policy=work.policy
+                )
             )
 
     def _apply_update(self, work, action):
@@ -230,7 +233,9 @@ class CalendarSyncRun(models.Model):
             self._apply_people(link, event, action.remote)
             outgoing = work.outgoing.get(action.remote_id, frozenset())
             link.write(
-                self._agreement(event, action.remote, outgoing=outgoing, policy=work.policy)
+                self._agreement(
+                    event, action.remote, outgoing=outgoing, policy=work.policy
+                )
             )
         about = {"event": event, "remote_id": action.remote_id}
         self._note(work, "updated", before=before, **about)
@@ -322,7 +327,10 @@ class CalendarSyncRun(models.Model):
                 outgoing = action.write.changed
                 link.write(
                     self._agreement(
-                        link.event_id, action.remote, outgoing=outgoing, policy=work.policy
+                        link.event_id,
+                        action.remote,
+                        outgoing=outgoing,
+                        policy=work.policy,
                     )
                 )
             else:

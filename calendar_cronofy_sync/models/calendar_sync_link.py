@@ -38,7 +38,8 @@ class CalendarSyncLink(models.Model):
         help="Where the event was made.",
     )
     # {"local": Fields, "remote": Fields, "people": {address: answer}, "organized": bool,
-    # "writable": bool} at the last agreement
+    # "writable": bool, "series": where occurrences come without a rule} at the last
+    # agreement; "sent": Fields of a patch whose answer has not come
     base = fields.Json(groups=fields.NO_ACCESS)
     # how often the remote id had to be chosen anew
     generation = fields.Integer()
@@ -87,6 +88,7 @@ class CalendarSyncLink(models.Model):
             etag=self.etag or "",
             local=Fields.from_json(base["local"]) if base.get("local") else None,
             remote=Fields.from_json(base["remote"]) if base.get("remote") else None,
+            sent=Fields.from_json(base["sent"]) if base.get("sent") else None,
             origin=self.origin,
             organized=self._organized(),
             shared=bool(others.filtered(lambda link: link.user_id != self.user_id))

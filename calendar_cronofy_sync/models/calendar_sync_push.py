@@ -133,10 +133,11 @@ class CalendarSyncRun(models.Model):
         self._apply(work, [action for action in actions if action.kind != "push"])
         self._write_journal(work)
         for action in pushes:
-            if action.write.verb == "insert":
+            if action.write.verb != "delete":
                 # should the answer be lost, this tells what was sent
+                name = "local" if action.write.verb == "insert" else "sent"
                 row = self._record(action)
-                row.base = {**(row.base or {}), "local": action.fields.to_json()}
+                row.base = {**(row.base or {}), name: action.fields.to_json()}
         return [self._sent(action.write) for action in pushes]
 
     def _sent(self, write):

@@ -1,0 +1,290 @@
+"""The synchronisation with Cronofy: accepted is not written, and there are no series.
+
+The service is the simulator of this repository, over HTTP; an addon that was installed
+alone has none.
+"""
+
+import unittest
+from datetime import timedelta
+from unittest.mock import patch
+
+from odoo.tests import tagged
+
+from ..calsync.providers import cronofy
+from ..calsync.providers.cronofy import CronofyProvider
+from ..calsync.transport import Limiter
+from ..calsync.values import Application, Grant
+from ..models.calendar_sync_grant import CalendarSyncAccount as Granted
+from .sync_case import SyncCase
+
+try:
+    from simulators.cronofy import DEMO_CLIENT, DEMO_SECRET, CronofySimulator
+except ImportError:
+    CronofySimulator = None
+
+
+@tagged("post_install", "-at_install")
+@unittest.skipUnless(CronofySimulator, "the simulator is no part of the addon")
+class TestCronofySync(SyncCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.sim = CronofySimulator().start()
+        cls.addClassCleanup(cls.sim.stop)
+
+    def setUp(self):
+        super().setUp()
+        self.sim.reset()
+        self.startPatcher(patch.object(cronofy, "CONFIRM", (0.0, 0.0)))
+        self.startPatcher(patch.object(cronofy, "THOROUGH", 1))
+        self.grants = {}
+
+        def provider(account):
+            url = self.sim.url
+            app = Application(
+                client_id=DEMO_CLIENT,
+                client_secret=DEMO_SECRET,
+                api_url=url,
+                auth_url=url,
+                token_url=f"{url}/oauth/token",
+                revoke_url=f"{url}/oauth/token/revoke",
+            )
+            # one time limit: Odoo's guard of its tests does not understand a pair
+            return CronofyProvider(
+                app, self.grants[account.email], limiter=Limiter(), timeout=15
+            )
+
+        self.startPatcher(patch.object(Granted, "_provider", provider))
+        self.account = self.connect(self.ann)
+        self.calendar = self.account.target_calendar_id
+        self.sync()
+
+    def connect(self, user, **values):
+        key = user.email.partition("@")[0]
+        found = self.sim.add_person(
+            key, email=user.email, tz="Europe/Berlin", calendars=["Calendar", "Odoo"]
+        )["calendars"]
+        scope = " ".join(CronofyProvider.scopes("two_way"))
+        tokens = self.sim.grant(key, scope)
+        self.grants[user.email] = Grant(
+            access_token=tokens["access_token"], refresh_token=tokens["refresh_token"]
+        )
+        account = self.env["calendar.sync.account"].create(
+            {
+                "user_id": user.id,
+                "provider": "cronofy",
+                "mode": "two_way",
+                "email": user.email,
+                "state": "active",
+                **values,
+            }
+        )
+        calendars = self.env["calendar.sync.calendar"].create(
+            [
+                {
+                    "account_id": account.id,
+                    "remote_id": remote_id,
+                    "name": name,
+                    "access_role": "owner",
+                    "is_source": name == "Calendar",
+                }
+                for name, remote_id in found.items()
+            ]
+        )
+        account.target_calendar_id = calendars[1]
+        return account
+
+    def there(self, calendar="Odoo"):
+        """What ann sees in a calendar of hers, by title."""
+        return {event["summary"]: event for event in self.sim.events("ann", calendar)}
+
+    def local(self, days=2, hours=9):
+        """A time on ann's clock, as she would type it."""
+        start = self.at(days, hours).start.replace(tzinfo=None)
+        return [str(start), str(start + timedelta(hours=1))]
+
+    def enter(self, summary="Lunch", **more):
+        start, end = self.local()
+        return self.sim.add_event("ann", "Calendar", summary, start, end, **more)
+
+    def here(self, name):
+        return (
+            self.env["calendar.event"]
+            .with_context(active_test=False)
+            .search(
+                [("name", "=", name), ("partner_ids", "in", self.ann.partner_id.id)]
+            )
+        )
+
+    def writes(self):
+        return self.sim.counters().get("POST 202", 0) + self.sim.counters().get(
+            "DELETE 202", 0
+        )
+
+    def quiet(self):
+        """A further run writes nothing on either side."""
+        before = self.writes()
+        stamps = self.here_all().mapped("write_date")
+        self.sync()
+        self.assertEqual(self.writes(), before)
+        self.assertEqual(self.here_all().mapped("write_date"), stamps)
+
+    def here_all(self):
+        return self.env["calendar.event"].search(
+            [("partner_ids", "in", self.ann.partner_id.id)]
+        )
+
+    def test_foreign_events_come_and_change_and_go(self):
+        uid = self.enter(
+            description="1 < 2\nand more", location="Room 5", private=False
+        )
+        self.sync()
+        event = self.here("Lunch")
+        self.assertEqual(event.location, "Room 5")
+        self.assertIn("1 &lt; 2<br>and more", str(event.description))
+        self.quiet()
+        self.sim.change_event(uid, summary="Late lunch")
+        self.sync()
+        self.assertEqual(event.name, "Late lunch")
+        self.sim.delete_event(uid)
+        self.sync()
+        self.assertFalse(event.active)
+        self.quiet()
+
+    def test_private_events_stay_away(self):
+        self.enter("Secret", private=True)
+        self.sync()
+        self.assertFalse(self.here("Secret"))
+
+    def test_a_meeting_travels_and_keeps_its_markup(self):
+        html = "<p>Bring <b>paper</b></p><ul><li>one</li></ul>"
+        event = self.meeting(name="Board", description=html)
+        before = event.description
+        self.sync()
+        there = self.there()["Board"]
+        self.assertEqual(there["description"], "Bring paper\n- one")
+        self.assertEqual(there["attendees"], [])
+        self.quiet()
+        self.sim.change_event(there["event_id"], location="Room 7")
+        self.sync()
+        self.assertEqual((event.location, event.description), ("Room 7", before))
+        event.name = "The board"
+        self.sync()
+        self.assertEqual(
+            self.there()["The board"]["location"], {"description": "Room 7"}
+        )
+        self.quiet()
+        self.sim.change_event(there["event_id"], description="Bring nothing")
+        self.sync()
+        self.assertIn("Bring nothing", str(event.description))
+        event.unlink()
+        self.sync()
+        self.assertEqual(self.there(), {})
+
+    def test_a_write_that_gets_lost_is_made_again_and_stops_nobody(self):
+        self.meeting(name="First")
+        self.meeting(name="Second")
+        self.sim.fail_writes(1)
+        self.sync()
+        self.sync()
+        self.sync()
+        self.assertEqual(set(self.there()), {"First", "Second"})
+        self.quiet()
+
+    def test_what_odoo_changed_while_cronofy_was_writing_is_not_lost(self):
+        event = self.meeting(name="One")
+        self.sync()
+        self.sim.set_write_delay(60)
+        event.name = "Two"
+        self.sync()
+        event.name = "Three"
+        self.sim.advance_clock(70)
+        self.sim.set_write_delay(0)
+        self.sync()
+        self.sync()
+        self.assertEqual(event.name, "Three")
+        self.assertEqual(set(self.there()), {"Three"})
+
+    def test_a_foreign_event_cannot_be_changed_from_here(self):
+        self.enter()
+        self.sync()
+        event = self.here("Lunch")
+        event.name = "Mine"
+        self.sync()
+        self.assertEqual(event.name, "Lunch", "the provider's view is the truth")
+        event.unlink()
+        self.sync()
+        self.assertEqual(set(self.there("Calendar")), {"Lunch"})
+        self.quiet()
+
+    def test_a_refused_event_stops_nobody(self):
+        self.sim.set_fault("422", {"method": "POST", "path": "/calendars/.*/events$"})
+        self.meeting(name="First")
+        self.meeting(name="Second")
+        self.sync()
+        self.assertEqual(len(self.there()), 1)
+        [failed] = self.env["calendar.sync.link"].search([("state", "=", "failed")])
+        self.assertIn("refused on request", failed.error)
+
+    def test_a_disconnected_profile_asks_to_connect_again(self):
+        self.meeting(name="Waits")
+        self.sim.disconnect_profile("ann")
+        self.sync(fails=True)
+        self.assertEqual(self.account.state, "reconnect")
+        self.assertTrue(self.account.attention)
+
+    def test_occurrences_come_one_by_one(self):
+        start, end = self.local()
+        self.sim.add_series("ann", "Calendar", "Jour", start, end, 7, 4)
+        self.sync()
+        self.assertEqual(len(self.here("Jour")), 4)
+        self.quiet()
+
+    def test_only_the_original_of_a_series(self):
+        self.account.recurrence_policy = "original"
+        start, end = self.local()
+        uids = self.sim.add_series("ann", "Calendar", "Jour", start, end, 7, 4)
+        self.sync()
+        self.assertEqual(len(self.here("Jour")), 1)
+        self.sim.change_event(uids[2], location="Elsewhere")
+        self.sync()
+        self.assertEqual(len(self.here("Jour")), 1)
+        self.quiet()
+
+    def test_who_wants_originals_later_loses_the_other_occurrences(self):
+        start, end = self.local()
+        self.sim.add_series("ann", "Calendar", "Jour", start, end, 7, 4)
+        self.sync()
+        self.account.recurrence_policy = "original"
+        self.account.calendar_ids.sync_token = False
+        self.sync()
+        [event] = self.here("Jour").filtered("active")
+        self.assertEqual(str(event.start)[:10], start[:10])
+        self.assertEqual(len(self.sim.events("ann", "Calendar")), 4)
+        self.quiet()
+
+    def test_a_series_made_in_odoo_is_written_as_its_occurrences(self):
+        event = self.meeting(name="Weekly", recurrency=True, **WEEKLY)
+        self.sync()
+        events = self.sim.events("ann", "Odoo")
+        self.assertEqual(len(events), 4)
+        self.assertEqual(len({e["event_id"] for e in events}), 4)
+        self.quiet()
+        event.recurrence_id.calendar_event_ids.unlink()
+        self.sync()
+        self.assertEqual(self.sim.events("ann", "Odoo"), [])
+
+
+WEEKLY = {
+    "rrule_type": "weekly",
+    "interval": 1,
+    "end_type": "count",
+    "count": 4,
+    "mon": True,
+    "tue": True,
+    "wed": True,
+    "thu": True,
+    "fri": True,
+    "sat": True,
+    "sun": True,
+}
