@@ -12,6 +12,7 @@ from . import calendar_sync_push
 from . import calendar_sync_guard
 from . import calendar_sync_cron
 from . import calendar_sync_channel
+from . import calendar_sync_quota
 from . import calendar_sync_preview
 from . import calendar_sync_undo
 from . import calendar_event

@@ -196,10 +196,12 @@ class CalendarEvent(models.Model):
             )
         )
         rows = self.env.cr.fetchall()
-        series = self.env["calendar.sync.series"].sudo()
-        touched = series._mark_made_here({row[0] for row in rows if row[0]}, self)
+        touched = False
         if rows:
             self.env["calendar.sync.link"].invalidate_model(["state", "error"])
+        if self.recurrence_id or any(row[0] for row in rows):
+            series = self.env["calendar.sync.series"].sudo()
+            touched = series._mark_made_here({row[0] for row in rows if row[0]}, self)
         listed = False
         if not BELONGING_FIELDS.isdisjoint(names):
             listed = self._sync_enlist()
@@ -243,7 +245,9 @@ class CalendarEvent(models.Model):
             if recurrence_id and policy == "series" and not laid_out:
                 series[calendar.id, recurrence_id] = {
                     "calendar_id": calendar.id,
-                    "remote_id": self._sync_remote_id("series", recurrence_id, calendar),
+                    "remote_id": self._sync_remote_id(
+                        "series", recurrence_id, calendar
+                    ),
                     "recurrence_id": recurrence_id,
                     "origin": "odoo",
                     "state": "pending",

@@ -25,6 +25,9 @@ KEEP_DAYS = 30
 class CalendarSyncAccount(models.Model):
     _inherit = "calendar.sync.account"
 
+    # until then the provider takes no writes from this account; reading goes on
+    push_after = fields.Datetime(readonly=True)
+
     # ------------------------------------------------------------
     # The cron
     # ------------------------------------------------------------
@@ -74,18 +77,22 @@ class CalendarSyncAccount(models.Model):
                    SELECT a.id FROM calendar_sync_account a
                     WHERE a.state = 'active' AND a.mode = 'two_way'
                       AND a.id != ALL(%(but)s)
-                      AND (a.next_sync <= %(now)s OR a.claim IS NULL AND (
-                           a.failures = 0 AND (
+                      AND NOT EXISTS (SELECT 1 FROM calendar_sync_quota q
+                                       WHERE q.provider = a.provider
+                                         AND q.paused_until > %(now)s)
+                      AND (a.next_sync <= %(now)s OR (
+                           a.claim IS NULL AND a.failures = 0 AND (
+                           EXISTS (SELECT 1 FROM calendar_sync_channel h
+                                    WHERE h.account_id = a.id AND h.notified)
+                        OR COALESCE(a.push_after, %(now)s) <= %(now)s AND (
                            EXISTS (SELECT 1 FROM calendar_sync_link l
                                      JOIN calendar_sync_calendar c
                                        ON c.id = l.calendar_id
                                     WHERE l.account_id = a.id AND l.state = 'pending'
                                       AND c.held_push IS NULL AND c.error IS NULL)
-                        OR EXISTS (SELECT 1 FROM calendar_sync_channel h
-                                    WHERE h.account_id = a.id AND h.notified)
                         OR EXISTS (SELECT 1 FROM calendar_sync_series s
                                     WHERE s.account_id = a.id AND s.origin = 'odoo'
-                                      AND s.state = 'pending'))))
+                                      AND s.state = 'pending')))))
                  ORDER BY a.next_sync NULLS FIRST
                     LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
             RETURNING id
@@ -283,9 +290,7 @@ class CalendarSyncAccount(models.Model):
             [("account_id", "=", self.id), ("state", "=", "failed")]
         )
         if failed:
-            texts.append(
-                _("%(count)s events could not be synchronised.", count=failed)
-            )
+            texts.append(_("%(count)s events could not be synchronised.", count=failed))
         if texts:
             self._needs_attention("\n".join(texts))
         else:

@@ -1,9 +1,10 @@
 """From Odoo to the provider: what is pending, fifty to a request, nobody notified."""
 
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
-from odoo import models
+from odoo import fields, models
 
 from ..calsync.errors import (
     AuthExpired,
@@ -37,6 +38,8 @@ class CalendarSyncRun(models.Model):
     _inherit = "calendar.sync.run"
 
     def _push(self, provider):
+        if (self.account_id.push_after or datetime.min) > fields.Datetime.now():
+            return
         yield from self._push_series(provider)
         attempts = {}
         while True:
@@ -228,7 +231,9 @@ class CalendarSyncRun(models.Model):
                 "base": {
                     "local": write.fields.to_json(),
                     "remote": remote.fields.to_json(),
-                    "people": {p.email.lower(): p.response for p in self._named(remote)},
+                    "people": {
+                        p.email.lower(): p.response for p in self._named(remote)
+                    },
                     "organized": remote.organized_by_self,
                     "writable": remote.writable,
                 },

@@ -131,7 +131,11 @@ class CalendarSyncRun(models.Model):
             provider = self.account_id._provider()
             yield from self._pull(provider)
             if self._transact(self._survey, provider):
-                yield from self._push(provider)
+                try:
+                    yield from self._push(provider)
+                except RateLimited as error:
+                    # what comes in need not wait for what goes out
+                    self._transact(self._delay_push, error)
                 yield from self._watch(provider)
                 self._transact(self._finish, "done", provider)
         except Superseded:
@@ -160,7 +164,11 @@ class CalendarSyncRun(models.Model):
     def _survey(self, provider):
         """Is there anything to write or to ask for? If not, the run ends right here."""
         account = self.account_id
-        if self._list_new() or account._anything_pending() or self._missing_channels():
+        self._list_new()
+        waiting = account.push_after and account.push_after > fields.Datetime.now()
+        if self._missing_channels() or (
+            not waiting and account._anything_pending()
+        ):
             return True
         self._finish("done", provider)
         return False
@@ -247,14 +255,27 @@ class CalendarSyncRun(models.Model):
             account.calendar_ids.filtered("release").release = False
             account._review()
 
-    def _fail(self, error, provider):
-        account, now = self.account_id, fields.Datetime.now()
-        failures = account.failures + 1
+    def _wait_until(self, error, failures):
+        """When to try again: as told, else ever later, and not all at the same time."""
         wait = min(INTERVAL * 2 ** min(failures - 1, 10), LONGEST_WAIT)
         if isinstance(error, RateLimited) and error.retry_after:
             wait = max(timedelta(seconds=error.retry_after), timedelta(seconds=1))
-        wait *= random.uniform(1, 1.25)
-        account.write({"claim": False, "failures": failures, "next_sync": now + wait})
+        return fields.Datetime.now() + wait * random.uniform(1, 1.25)
+
+    def _delay_push(self, error):
+        account = self.account_id
+        account.push_after = self._wait_until(error, 1)
+        self.env["calendar.sync.quota"]._pause(
+            account.provider, error, account.push_after
+        )
+
+    def _fail(self, error, provider):
+        account = self.account_id
+        failures = account.failures + 1
+        until = self._wait_until(error, failures)
+        account.write({"claim": False, "failures": failures, "next_sync": until})
+        if isinstance(error, RateLimited):
+            self.env["calendar.sync.quota"]._pause(account.provider, error, until)
         if provider and not isinstance(error, KeyUnavailable):
             account._store_grant(provider.grant)
         self._close("failed", provider, error)

@@ -6,7 +6,7 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ..calsync.errors import Unsupported
+from ..calsync.errors import RateLimited, Unsupported
 from .sync_case import SyncCase
 
 
@@ -193,9 +193,7 @@ class TestSyncTrust(SyncCase):
         triggers = self.env["ir.cron.trigger"].search_count([])
         for _n in range(1000):
             Channel._verified(name, secret)._heard()
-        self.assertEqual(
-            self.env["ir.cron.trigger"].search_count([]), triggers + 1
-        )
+        self.assertEqual(self.env["ir.cron.trigger"].search_count([]), triggers + 1)
         runs = len(account.run_ids)
         with self.enter_registry_test_mode(), self.registry.cursor() as cr:
             Account = self.env(cr=cr, user=1)["calendar.sync.account"]
@@ -230,3 +228,44 @@ class TestSyncTrust(SyncCase):
         self.sync()
         self.assertFalse(account.attention)
         self.assertEqual(account.run_ids[:1].state, "done")
+
+    # ------------------------------------------------------------ quota
+
+    def test_a_project_wide_refusal_stops_every_account_of_the_provider(self):
+        ann = self.connect(self.ann)
+        bob = self.connect(self.bob)
+        self.server.fail(RateLimited(retry_after=600, reason="rateLimitExceeded"))
+        self.sync(fails=True)
+        runs = len((ann | bob).run_ids)
+        self.sync(fails=True)
+        self.assertEqual(len((ann | bob).run_ids), runs, "all wait")
+        [quota] = self.env["calendar.sync.quota"].search([])
+        wait = (quota.paused_until - fields.Datetime.now()).total_seconds()
+        self.assertTrue(590 < wait < 760, wait)
+
+    def test_a_personal_refusal_stops_nobody_else(self):
+        self.connect(self.ann)
+        bob = self.connect(self.bob)
+        remote = self.put("bob@example.com", name="Lunch")
+        self.server.fail(RateLimited(retry_after=60, reason="userRateLimitExceeded"))
+        self.sync(fails=True)
+        self.sync(fails=True)
+        self.assertTrue(self.event_of(remote))
+        self.assertTrue(bob.last_sync)
+
+    def test_reading_goes_on_while_writing_has_to_wait(self):
+        account = self.connect(self.ann)
+        self.sync()
+        meeting = self.meeting()
+        self.server.fail(
+            RateLimited(retry_after=3600, reason="quotaExceeded"), "insert"
+        )
+        self.sync()
+        self.assertTrue(account.push_after)
+        remote = self.put(name="Lunch")
+        self.sync()
+        self.assertTrue(self.event_of(remote))
+        self.assertEqual(meeting.with_user(self.ann).sync_state, "pending")
+        account.push_after = fields.Datetime.now() - timedelta(seconds=1)
+        self.sync()
+        self.assertEqual(len(self.remote("odoo-ann@example.com")), 1)
