@@ -34,6 +34,7 @@
         "views/calendar_sync_menus.xml",
         "data/hr_interview_data.xml",
         "data/hr_interview_template_data.xml",
+        "wizards/hr_interview_swap_views.xml",
         "views/hr_interview_views.xml",
         "views/hr_interview_page_templates.xml",
     ],

@@ -47,7 +47,7 @@ class HrApplicant(models.Model):
         return result
 
     def _offer_at_stage(self):
-        """Prepare the offer that the job wants at this stage; the scheduler sends it."""
+        """Prepare the offer the job wants at this stage; the scheduler sends it."""
         job = self.sudo().job_id
         if job.interview_stage_id != self.stage_id or not job.interview_stage_id:
             return
@@ -94,7 +94,7 @@ class HrApplicant(models.Model):
         )
 
     def action_schedule_interview(self):
-        """Open the scheduling dialog on the interview in preparation, or on a new one."""
+        """Open the dialog on the interview in preparation, or on a new one."""
         self.ensure_one()
         draft = self.interview_ids.filtered(lambda i: i.state == "draft")[:1]
         interview = draft or self.env["hr.interview"].create(self._interview_values())

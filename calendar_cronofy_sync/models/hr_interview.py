@@ -7,11 +7,12 @@ import pytz
 from markupsafe import Markup, escape
 
 from odoo import Command, api, fields, models
-from odoo.addons.base.models.res_partner import _tz_get
 from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, consteq
 from odoo.tools.misc import hmac
+
+from odoo.addons.base.models.res_partner import _tz_get
 
 from .hr_interview_claim import SlotTaken
 from .hr_interview_people import naive
@@ -390,7 +391,7 @@ class HrInterview(models.Model):
                 interview.access_token = interview._new_token()
 
     def _new_token(self):
-        """An unguessable token that can be told from a wrong one without the database."""
+        """A secret that can be told from a wrong one without the database."""
         body = f"{self.id}-{secrets.token_hex(8)}"
         return f"{body}-{self._signature(body)}"
 
@@ -811,7 +812,7 @@ class HrInterview(models.Model):
 
     @api.model
     def _cron_interviews(self):
-        """Expire offers, close what is over, send waiting offers, look for conflicts."""
+        """Expire offers, close what is over, send waiting ones, look for conflicts."""
         now = fields.Datetime.now()
         due = [("state", "=", "offered"), ("expires_at", "<=", now)]
         for interview in self.search(due):

@@ -222,7 +222,8 @@ class HrInterview(models.Model):
                 **values,
             )
         return self.env._(
-            "%(name)s: unknown, could not be asked (%(problem)s); does not count as free",
+            "%(name)s: unknown, could not be asked (%(problem)s); does not count as "
+            "free",
             **values,
         )
 
@@ -421,8 +422,8 @@ class HrInterview(models.Model):
             for user in self._by_load(members - picked)
         )
         return self.env._(
-            "%(panel)s: %(chosen)s, who had the fewest interviews of those free between "
-            "%(from)s and %(to)s; not needed: %(others)s",
+            "%(panel)s: %(chosen)s, who had the fewest interviews of those free "
+            "between %(from)s and %(to)s; not needed: %(others)s",
             **{
                 "panel": panel.name,
                 "chosen": listed,

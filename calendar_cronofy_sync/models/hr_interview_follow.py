@@ -35,7 +35,7 @@ class HrInterview(models.Model):
                 root._tell(root.env._("Interview moved to %(time)s", time=root._when()))
 
     def _follow_claims(self, event):
-        """Claim what the meeting takes now; people decide, so a collision is only told."""
+        """Claim what the meeting takes now; people decide, a collision is only told."""
         wanted = self._users().filtered(
             lambda user: user.partner_id in event.attendee_ids.partner_id
         )
@@ -60,14 +60,14 @@ class HrInterview(models.Model):
         return claims._take(self, user, start, stop, **options)
 
     def _warn(self, user, what):
-        """An activity for the recruiter: somebody cannot come, and who could instead."""
+        """An activity for the recruiter: who cannot come, and who could instead."""
         if self.state != "booked":
             return
         names = ", ".join(self._substitutes(user).mapped("name"))
         note = (
             self.env._(
-                "Free as far as Odoo knows, from the same panel: %(names)s. Swap with one "
-                "click on the interview; the applicant keeps the appointment.",
+                "Free as far as Odoo knows, from the same panel: %(names)s. Swap on the "
+                "interview; the applicant keeps the appointment.",
                 names=names,
             )
             if names

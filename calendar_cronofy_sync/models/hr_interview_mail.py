@@ -197,7 +197,7 @@ def _text(value):
 
 
 def _parameter(value):
-    """A parameter value in quotes may hold anything but quotes and control characters."""
+    """A value in quotes may hold anything but quotes and control characters."""
     return "".join(char for char in value if char != '"' and char.isprintable())
 
 

@@ -1,4 +1,4 @@
-"""What the applicant's page asks and does; called in superuser mode by the controller."""
+"""What the applicant's page asks and does; its controller calls in superuser mode."""
 
 from datetime import timedelta
 

@@ -201,7 +201,7 @@ def _pairs(intervals):
 
 
 def _span(event, tz):
-    """The time an event takes; a whole day lasts from midnight to midnight in ``tz``."""
+    """The time an event takes; a whole day runs from midnight to midnight in ``tz``."""
     if not event.allday:
         return Interval(aware(event.start), max(aware(event.start), aware(event.stop)))
     zone = pytz.timezone(tz or "UTC")

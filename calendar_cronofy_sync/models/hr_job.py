@@ -11,8 +11,8 @@ class HrJob(models.Model):
         "Offer interviews at stage",
         domain="['|', ('job_ids', '=', False), ('job_ids', 'in', id)]",
         groups="hr_recruitment.group_hr_recruitment_interviewer",
-        help="An applicant who reaches this stage is offered every free slot by mail, by "
-        "itself.",
+        help="An applicant who reaches this stage is offered every free slot by mail, "
+        "by itself.",
     )
     interview_duration = fields.Integer(
         "Duration of interviews",

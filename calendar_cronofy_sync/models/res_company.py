@@ -14,8 +14,8 @@ class ResCompany(models.Model):
         "Calendar unreachable while booking",
         required=True,
         default="refuse",
-        help="What happens when an interviewer's calendar cannot be asked in the moment "
-        "a slot is confirmed.",
+        help="What happens when an interviewer's calendar cannot be asked in the "
+        "moment a slot is confirmed.",
     )
     interview_show_names = fields.Boolean("Show the interviewers' names", default=True)
     interview_deadline = fields.Integer(

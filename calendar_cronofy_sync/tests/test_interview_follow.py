@@ -27,9 +27,11 @@ class TestInterviewFollow(InterviewCase):
         for context in ({}, QUIET):
             with self.subTest(context):
                 interview = self.booked()
-                times = {"start": utc("Tu 12:00"), "stop": utc("Tu 13:00")}
                 told = self.change(
-                    interview, lambda e, c=context: e.with_context(**c).write(times)
+                    interview,
+                    lambda event, context=context: event.with_context(**context).write(
+                        {"start": utc("Tu 12:00"), "stop": utc("Tu 13:00")}
+                    ),
                 )
                 self.assertEqual(told, (1, 1))
                 self.assertEqual(interview.state, "booked")
@@ -91,6 +93,20 @@ class TestInterviewFollow(InterviewCase):
         self.assertEqual(event.partner_ids, self.bob.partner_id)
         self.assertEqual(interview._claims().user_id, self.bob)
         self.assertEqual(interview.interviewer_ids, self.bob)
+
+    def test_the_wizard_proposes_whom_to_swap(self):
+        interview = self.booked((1, self.ann | self.bob | self.carl))
+        self.booked(self.bob, clock="12:00")
+        interview.event_id.attendee_ids.do_decline()
+        wizard = (
+            self.env["hr.interview.swap"]
+            .with_user(self.recruiter)
+            .create({"interview_id": interview.id})
+        )
+        self.assertEqual(wizard.user_id, self.ann)
+        self.assertEqual(wizard.substitute_id, self.carl, "bob has one already")
+        wizard.action_confirm()
+        self.assertEqual(interview.interviewer_ids, self.carl)
 
     def test_a_substitute_is_asked_live(self):
         interview = self.booked((1, self.ann | self.bob))

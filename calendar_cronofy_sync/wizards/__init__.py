@@ -1,1 +1,2 @@
 from . import calendar_sync_account_revoke
+from . import hr_interview_swap

@@ -116,10 +116,10 @@ def race(odoo, choices):
 def overlapping(meetings):
     """The pairs of meetings that overlap."""
     ordered = sorted((m["start"], m["stop"]) for m in meetings)
-    return [(a, b) for a, b in zip(ordered, ordered[1:]) if b[0] < a[1]]
+    return [(a, b) for a, b in zip(ordered, ordered[1:], strict=False) if b[0] < a[1]]
 
 
-# -- never a double booking --------------------------------------------------------------
+# -- never a double booking ------------------------------------------------------------
 
 
 def test_twenty_confirmations_of_one_slot(odoo, recruitment):
@@ -206,7 +206,7 @@ def test_holds_are_respected_by_all_others(odoo, recruitment):
 
 
 def test_booking_against_an_incoming_meeting(odoo, admin, recruitment):
-    """A meeting and a booking in the same moment: never both without a word about it."""
+    """A meeting and a booking at the same moment: never both without a word."""
     for _round in range(4):
         [ann] = recruitment.interviewers()
         offer = recruitment.offer((0, [ann]))
@@ -235,7 +235,7 @@ def test_booking_against_an_incoming_meeting(odoo, admin, recruitment):
             assert len(recruitment.meetings([ann])) == 1
 
 
-# -- the page ----------------------------------------------------------------------------
+# -- the page --------------------------------------------------------------------------
 
 
 def accessible(page):
@@ -340,7 +340,7 @@ def test_closed_pages(new_page, admin, recruitment):
     accessible(page)
 
 
-# -- the recruiter -----------------------------------------------------------------------
+# -- the recruiter ---------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -444,7 +444,7 @@ def accessible_part(page, selector):
     assert not results.response["violations"], results.generate_report()
 
 
-# -- the whole story, with calendars at the provider ---------------------------------------
+# -- the whole story, with calendars at the provider -----------------------------------
 
 
 def connect(odoo, google, login, mode="two_way"):
