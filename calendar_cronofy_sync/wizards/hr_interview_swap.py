@@ -21,7 +21,6 @@ class HrInterviewSwap(models.TransientModel):
         precompute=True,
         readonly=False,
     )
-    candidate_ids = fields.Many2many("res.users", compute="_compute_candidate_ids")
     substitute_id = fields.Many2one(
         "res.users",
         "Takes part",
@@ -47,22 +46,17 @@ class HrInterviewSwap(models.TransientModel):
         for wizard in self:
             event = wizard.interview_id.event_id.sudo()
             declined = event.attendee_ids.filtered(lambda a: a.state == "declined")
-            users = wizard.interviewer_ids
+            users = wizard.interview_id.interviewer_ids
             wizard.user_id = (
                 users.filtered(lambda u, d=declined: u.partner_id in d.partner_id)
                 or users
             )[:1]
 
     @api.depends("user_id")
-    def _compute_candidate_ids(self):
-        for wizard in self:
-            interview = wizard.interview_id
-            wizard.candidate_ids = interview._substitutes(wizard.user_id)
-
-    @api.depends("candidate_ids")
     def _compute_substitute_id(self):
         for wizard in self:
-            wizard.substitute_id = wizard.candidate_ids[:1]
+            candidates = wizard.interview_id._substitutes(wizard.user_id._origin)
+            wizard.substitute_id = candidates[:1]
 
     def action_confirm(self):
         self.ensure_one()
