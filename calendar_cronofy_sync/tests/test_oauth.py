@@ -1,5 +1,6 @@
 """From the preferences to the consent page and back, over Odoo's own HTTP."""
 
+import random
 import time
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -226,6 +227,26 @@ class TestOAuth(ConnectMixin, HttpCase):
             code="ann@example.com",
         )
         self.assertStale(response)
+
+    def test_whatever_comes_is_answered(self):
+        dice = random.Random(4711)
+        alphabet = "aZ09 %&=+/\\'\"<>{}[]\x00\r\n\u00e4\u20ac\U0001f4c5\ufffe"
+
+        def text():
+            return "".join(dice.choices(alphabet, k=dice.randrange(40)))
+
+        # not "self": Odoo's own wrapper of every route stumbles over that one
+        names = ("state", "code", "error", "scope", "provider", "kwargs", "asked")
+        for _round in range(300):
+            asked = self.ask() if dice.random() < 0.1 else {}
+            query = [(dice.choice(names), text()) for _ in range(dice.randrange(5))]
+            if asked and dice.random() < 0.8:
+                query.append(("state", asked["state"]))
+            response = self.url_open(
+                f"{CALLBACK}?{urlencode(query)}", allow_redirects=False
+            )
+            self.assertIn(response.status_code, (303, 400), query)
+        self.assertFalse(self.account())
 
     # ------------------------------------------------------------ what goes wrong
 
