@@ -31,12 +31,16 @@
         "views/res_config_settings_views.xml",
         "views/res_users_views.xml",
         "wizards/calendar_sync_account_revoke_views.xml",
+        "wizards/calendar_sync_preview_views.xml",
         "views/calendar_sync_menus.xml",
         "data/hr_interview_data.xml",
         "data/hr_interview_template_data.xml",
         "wizards/hr_interview_swap_views.xml",
         "views/hr_interview_views.xml",
         "views/hr_interview_page_templates.xml",
+    ],
+    "demo": [
+        "demo/hr_interview_demo.xml",
     ],
     "uninstall_hook": "uninstall_hook",
     "assets": {

@@ -223,12 +223,12 @@ class CalendarSyncAccount(models.Model):
         self._needs_attention(text)
 
     def _reports(self, provider):
-        _ = self.env._
+
         return [
             (
                 AuthExpired,
                 "reconnect",
-                _(
+                self.env._(
                     "%(provider)s does not accept the connection any more. Everything "
                     "is kept: please connect again.",
                     provider=provider,
@@ -237,7 +237,7 @@ class CalendarSyncAccount(models.Model):
             (
                 ScopeMissing,
                 "reconnect",
-                _(
+                self.env._(
                     "A permission is missing at %(provider)s. Please connect again and "
                     "leave all boxes ticked.",
                     provider=provider,
@@ -246,7 +246,7 @@ class CalendarSyncAccount(models.Model):
             (
                 KeyUnavailable,
                 "reconnect",
-                _(
+                self.env._(
                     "The stored permission cannot be decrypted. Please connect again; "
                     "your administrator should look at the option calendar_sync_key."
                 ),
@@ -254,7 +254,7 @@ class CalendarSyncAccount(models.Model):
             (
                 Misconfigured,
                 None,
-                _(
+                self.env._(
                     "%(provider)s refuses this Odoo: the client id or secret is wrong. "
                     "Your administrator can mend it in the settings.",
                     provider=provider,
@@ -267,7 +267,7 @@ class CalendarSyncAccount(models.Model):
         self.ensure_one()
         if not self.attention and not self._anything_wrong():
             return
-        _ = self.env._
+
         texts = []
         for calendar in self.with_context(active_test=False).calendar_ids:
             used = calendar.is_source or calendar == self.target_calendar_id
@@ -279,7 +279,7 @@ class CalendarSyncAccount(models.Model):
             [("account_id", "=", self.id), ("state", "=", "failed")]
         )
         texts += [
-            _(
+            self.env._(
                 "The series “%(name)s” cannot be read: %(error)s",
                 name=one._name_for_owner(),
                 error=one.error,
@@ -290,7 +290,7 @@ class CalendarSyncAccount(models.Model):
             [("account_id", "=", self.id), ("state", "=", "failed")]
         )
         if failed:
-            texts.append(_("%(count)s events could not be synchronised.", count=failed))
+            texts.append(self.env._("%(count)s events could not be synchronised.", count=failed))
         if texts:
             self._needs_attention("\n".join(texts))
         else:

@@ -56,9 +56,9 @@ class CalendarSyncCalendar(models.Model):
     def _question(self):
         """What the owner is asked about this calendar, in words; "" when nothing."""
         self.ensure_one()
-        _ = self.env._
+
         if self.held:
-            return _(
+            return self.env._(
                 "%(count)s of %(linked)s events of “%(calendar)s” were deleted at the "
                 "provider. Nothing has been deleted in Odoo yet: apply, or restore them "
                 "from Odoo?",
@@ -69,7 +69,7 @@ class CalendarSyncCalendar(models.Model):
         if self.held_push:
             count, linked = self.held_push_text.split("/")
             if self.held_push == "delete":
-                text = _(
+                text = self.env._(
                     "%(count)s of %(linked)s events of “%(calendar)s” were deleted in "
                     "Odoo. Nothing has been deleted at the provider yet: apply, or "
                     "restore them in Odoo?",
@@ -78,7 +78,7 @@ class CalendarSyncCalendar(models.Model):
                     calendar=self.name,
                 )
             else:
-                text = _(
+                text = self.env._(
                     "%(count)s of %(linked)s events of “%(calendar)s” would be written "
                     "anew to the provider. Nothing has been written yet: apply, or "
                     "take them out of Odoo?",
@@ -139,12 +139,17 @@ class CalendarSyncCalendar(models.Model):
 
     def _delete_held(self, links):
         """The deletions of a listing that were kept, as if they came only now."""
-        run = self.env["calendar.sync.run"].sudo().create(
-            {"account_id": self.account_id.id, "state": "done"}
+        run = (
+            self.env["calendar.sync.run"]
+            .sudo()
+            .create({"account_id": self.account_id.id, "state": "done"})
         )
         run._take(
             self,
-            [RemoteEvent(remote_id=link.remote_id, status="cancelled") for link in links],
+            [
+                RemoteEvent(remote_id=link.remote_id, status="cancelled")
+                for link in links
+            ],
         )
         run.finished = fields.Datetime.now()
 
@@ -157,7 +162,9 @@ class CalendarSyncCalendar(models.Model):
         for link in links:
             if link.event_id.active:
                 if self.held_push == "anew":
-                    link.event_id.with_context(calendar_sync_applying=True).active = False
+                    link.event_id.with_context(
+                        calendar_sync_applying=True
+                    ).active = False
                     link.unlink()
             elif link.event_id:
                 link.event_id.with_context(calendar_sync_applying=True).active = True
