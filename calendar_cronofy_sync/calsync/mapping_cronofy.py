@@ -147,7 +147,7 @@ def _unreadable(item: Any, problem: str) -> RemoteEvent:
             for key in ("event_id", "event_uid", "series_identifier")
             if isinstance(value := item.get(key), str) and len(value) <= LONGEST_LINE
         }
-        known = {key: _clean(value) for key, value in known.items()}
+        known = {key: clean(value) for key, value in known.items()}
     uid = known.get("event_uid", "")
     managed = known.get("event_id", "")
     deleted = isinstance(item, dict) and item.get("deleted") is True
@@ -242,10 +242,10 @@ def _text(value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise ItemUnreadable("A text of the event is not a text.")
-    return _clean(value)
+    return clean(value)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """What a database can hold: without NUL and without half characters."""
     text = text.replace("\x00", "")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()

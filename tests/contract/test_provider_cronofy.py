@@ -282,6 +282,26 @@ def test_no_token_goes_to_another_host(world, sim, provider):
         del sim.api._page
 
 
+def test_pages_that_go_round_in_a_circle_end(world, sim, provider):
+    for day in (3, 4):
+        sim.add_event("ann", None, "x", f"2026-03-0{day}", f"2026-03-0{day + 1}")
+    sim.set_page_size(1)
+
+    def again(page):
+        response = type(sim.api)._page(sim.api, page)
+        key = next(iter(sim.api.pages))
+        sim.api.pages[key].items *= 2
+        response.data["pages"]["next_page"] = f"{sim.url}/v1/events/pages/{key}"
+        return response
+
+    sim.api._page = again
+    try:
+        with pytest.raises(errors.Unavailable):
+            list(provider.changes(world.calendar, "", WINDOW))
+    finally:
+        del sim.api._page
+
+
 @pytest.mark.parametrize("fault", ["garbage", "truncate"])
 def test_an_answer_that_cannot_be_read_is_unavailable(world, sim, provider, fault):
     sim.set_fault(fault, {"path": "/v1/events$"}, times=5)

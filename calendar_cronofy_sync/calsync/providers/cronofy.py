@@ -52,7 +52,7 @@ from ..errors import (
 )
 from ..intervals import Interval, union
 from ..mapping import known_zone
-from ..mapping_cronofy import FOREIGN, cronofy_body, cronofy_event, is_foreign
+from ..mapping_cronofy import FOREIGN, clean, cronofy_body, cronofy_event, is_foreign
 from ..transport import (
     TIMEOUT,
     Limiter,
@@ -462,8 +462,8 @@ class CronofyProvider:
     def identity(self) -> str:
         info = self._info()
         profiles = self._profiles(info)
-        names = [str(profile.get("profile_name") or "") for profile in profiles]
-        return str(info.get("email") or next(filter(None, names), ""))
+        names = [_str(profile.get("profile_name")) for profile in profiles]
+        return _str(info.get("email")) or next(filter(None, names), "")
 
     def _info(self, *, fresh: bool = False) -> dict[str, Any]:
         if fresh or not self._userinfo:
@@ -477,22 +477,20 @@ class CronofyProvider:
     def _profiles(info: dict[str, Any]) -> list[dict[str, Any]]:
         data = info.get("cronofy.data")
         profiles = data.get("profiles") if isinstance(data, dict) else None
-        return [p for p in profiles or () if isinstance(p, dict)]
+        return _rows(profiles)
 
     def _zone(self, info: dict[str, Any]) -> str:
         """The account's zone, "" where Cronofy does not know it."""
-        name = info.get("zoneinfo")
-        return "" if name in ("Etc/UTC", "UTC") else known_zone(name or "")
+        name = _str(info.get("zoneinfo"))
+        return "" if name in ("Etc/UTC", "UTC") else known_zone(name)
 
     def calendars(self) -> list[RemoteCalendar]:
         rows = _object(self._call("GET", "/v1/calendars"), "calendars", list)
         zone = self._zone(self._info())
         return [
             _calendar(row, zone)
-            for row in rows
-            if isinstance(row, dict)
-            and row.get("calendar_id")
-            and row.get("calendar_deleted") is not True
+            for row in _rows(rows)
+            if _str(row.get("calendar_id")) and row.get("calendar_deleted") is not True
         ]
 
     def create_calendar(self, name: str, timezone: str) -> RemoteCalendar:
@@ -593,12 +591,15 @@ class CronofyProvider:
         self, kind: str, query: Mapping[str, str]
     ) -> Iterator[tuple[list[Any], bool]]:
         reply = self._call("GET", f"/v1/{kind}?{urlencode(query, doseq=True)}")
+        asked = set()
         while True:
-            about = _object(reply, "pages", dict)
-            following = about.get("next_page")
+            following = _object(reply, "pages", dict).get("next_page")
             yield _object(reply, kind, list), not following
             if not following:
                 return
+            if str(following) in asked:
+                raise Unavailable(reason="pages go round in a circle")
+            asked.add(str(following))
             # an absolute address; the wire lets no token go to another host
             reply = self._call("GET", str(following))
 
@@ -669,9 +670,9 @@ class CronofyProvider:
         """Why nothing is known of a calendar, None if it is."""
         for profile in self._profiles(info):
             ids = {
-                row.get("calendar_id")
-                for row in profile.get("profile_calendars") or ()
-                if isinstance(row, dict) and row.get("calendar_deleted") is not True
+                _str(row.get("calendar_id"))
+                for row in _rows(profile.get("profile_calendars"))
+                if row.get("calendar_deleted") is not True
             }
             if calendar_id not in ids:
                 continue
@@ -902,8 +903,8 @@ class CronofyProvider:
         rows = _object(self._call("GET", "/v1/channels"), "channels", list)
         return [
             Channel(channel_id=row["channel_id"])
-            for row in rows
-            if isinstance(row, dict) and isinstance(row.get("channel_id"), str)
+            for row in _rows(rows)
+            if isinstance(row.get("channel_id"), str)
         ]
 
     # conferencing
@@ -927,11 +928,9 @@ class CronofyProvider:
         data = self._info(fresh=True).get("cronofy.data")
         rows = data.get("conferencing_profiles") if isinstance(data, dict) else None
         return {
-            str(row["profile_id"]): str(row.get("provider_name") or "")
-            for row in rows or ()
-            if isinstance(row, dict)
-            and row.get("profile_id")
-            and row.get("profile_connected") is not False
+            _str(row["profile_id"]): _str(row.get("provider_name"))
+            for row in _rows(rows)
+            if _str(row.get("profile_id")) and row.get("profile_connected") is not False
         }
 
     # requests
@@ -1077,9 +1076,20 @@ def _grant(data: Mapping[str, Any], before: Grant, now: datetime) -> Grant:
 # ------------------------------------------------------------------------- small parts
 
 
+def _str(value: Any) -> str:
+    """The value if it is a text that a database can hold, else an empty one."""
+    return clean(value) if isinstance(value, str) else ""
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    """The objects in a list, if it is one."""
+    rows = value if isinstance(value, list) else []
+    return [row for row in rows if isinstance(row, dict)]
+
+
 def _is_open(profile: Mapping[str, Any]) -> bool:
     """Does the person let Cronofy read and write this profile?"""
-    name = str(profile.get("provider_name") or "")
+    name = _str(profile.get("provider_name"))
     return name != "cronofy" and not name.endswith("_free_busy")
 
 
@@ -1089,8 +1099,8 @@ def _calendar(row: Mapping[str, Any], zone: str) -> RemoteCalendar:
     else:
         role = "reader" if row.get("calendar_readonly") is True else "owner"
     return RemoteCalendar(
-        remote_id=str(row.get("calendar_id") or ""),
-        name=str(row.get("calendar_name") or ""),
+        remote_id=_str(row.get("calendar_id")),
+        name=_str(row.get("calendar_name")),
         timezone=zone,
         access_role=role,
         is_primary=row.get("calendar_primary") is True,
