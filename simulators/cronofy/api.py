@@ -41,6 +41,13 @@ class Page:
     items: list[dict]
     number: int
     total: int
+    base: str
+    """The address under which the client knows this service."""
+
+
+def base_url(request: Request) -> str:
+    """What absolute addresses in an answer begin with: the host that was asked."""
+    return f"http://{request.header('host')}"
 
 
 class Api:
@@ -146,7 +153,7 @@ class Api:
         account = granted.account
         listed = "list_calendars" in scopes.allowed(granted.scope)
         profiles = [
-            profile.status_json(self.sim.url)
+            profile.status_json(base_url(request))
             | {
                 "profile_calendars": [
                     calendar.json() for calendar in profile.visible if listed
@@ -193,7 +200,8 @@ class Api:
     def profiles(self, request: Request) -> Response:
         granted = self._granted(request, "list_calendars")
         profiles = [
-            profile.status_json(self.sim.url) for profile in granted.account.profiles
+            profile.status_json(base_url(request))
+            for profile in granted.account.profiles
         ]
         return Response(200, {"profiles": profiles})
 
@@ -309,7 +317,7 @@ class Api:
         ]
         found.sort(key=lambda event: (event.start.instant(tzid), event.uid))
         items = [event.json(granted.client, localized, tzid) for event in found]
-        return self._first(granted, "events", items)
+        return self._first(granted, "events", items, base_url(request))
 
     @staticmethod
     def _moment(request: Request, name: str) -> datetime | None:
@@ -348,12 +356,14 @@ class Api:
             }
             for event in found
         ]
-        return self._first(granted, "free_busy", items)
+        return self._first(granted, "free_busy", items, base_url(request))
 
-    def _first(self, granted: Authorization, kind: str, items: list) -> Response:
+    def _first(
+        self, granted: Authorization, kind: str, items: list, base: str
+    ) -> Response:
         size = self.sim.page_size
         total = max(1, -(-len(items) // size))
-        return self._page(Page(granted, kind, items, 1, total))
+        return self._page(Page(granted, kind, items, 1, total, base))
 
     def _page(self, page: Page) -> Response:
         size = self.sim.page_size
@@ -362,9 +372,9 @@ class Api:
         if rest:
             key = secrets.token_urlsafe(16)
             self.pages[key] = Page(
-                page.granted, page.kind, rest, page.number + 1, page.total
+                page.granted, page.kind, rest, page.number + 1, page.total, page.base
             )
-            about["next_page"] = f"{self.sim.url}/v1/{page.kind}/pages/{key}"
+            about["next_page"] = f"{page.base}/v1/{page.kind}/pages/{key}"
         return Response(200, {"pages": about, page.kind: shown})
 
     def events_page(self, request: Request) -> Response:
@@ -638,5 +648,6 @@ class Api:
         data = self._json(request)
         if not self.sim.redirect_allowed(data.get("redirect_uri") or ""):
             raise invalid("redirect_uri", "required", "required")
-        url = self.sim.oauth.conferencing_request(granted.account.sub, data)
+        key = self.sim.oauth.conferencing_request(granted.account.sub, data)
+        url = f"{base_url(request)}/conferencing/authorize/{key}"
         return Response(200, {"authorization_request": {"url": url}})

@@ -327,12 +327,12 @@ class OAuth:
     # conferencing
 
     def conferencing_request(self, sub: str, data: dict) -> str:
-        """The address of the page."""
+        """The key of the page."""
         key = secrets.token_urlsafe(12)
         self.meetings[key] = Meeting(
             sub, data["redirect_uri"], data.get("provider_name")
         )
-        return f"{self.sim.url}/conferencing/authorize/{key}"
+        return key
 
     def conferencing_page(self, request: Request) -> Response:
         meeting = self.meetings.get(request.params["key"])

@@ -531,8 +531,9 @@ def test_a_period_that_cannot_be_read_makes_nothing_known(world, sim, provider):
     world.put(TIMED)
     original = sim.api._first
 
-    def spoilt(granted, kind, items):
-        return original(granted, kind, [item | {"start": "soon"} for item in items])
+    def spoilt(granted, kind, items, base):
+        items = [item | {"start": "soon"} for item in items]
+        return original(granted, kind, items, base)
 
     sim.api._first = spoilt
     try:

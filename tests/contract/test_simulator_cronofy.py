@@ -338,6 +338,19 @@ def test_pages_have_absolute_addresses(sim, calendar):
     assert foreign.value.response.status_code == 404
 
 
+def test_addresses_in_answers_have_the_host_that_was_asked(sim, calendar):
+    """Else a client that pins its host would refuse them."""
+    client = client_for(sim, "ann")
+    client.request_handler.base_url = sim.url.replace("127.0.0.1", "localhost")
+    sim.add_series("ann", None, "Daily", "2026-03-09 09:00", "2026-03-09 09:15", 1, 3)
+    sim.set_page_size(2)
+    pages = client.read_events()
+    assert pages.next_page_url.startswith("http://localhost:")
+    assert len(pages.all()) == 3
+    url = client.get_conferencing_services_auth_link(REDIRECT, "zoom")
+    assert url.startswith("http://localhost:")
+
+
 def test_what_a_listing_contains(sim, calendar):
     client = client_for(sim, "ann")
     client.upsert_event(calendar, dict(EVENT))
