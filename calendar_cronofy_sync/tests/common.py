@@ -82,29 +82,30 @@ class ConnectMixin:
     def people(cls):
         """ann and bob connect calendars, a colleague does not; portal and admin."""
 
-        def user(login, groups="base.group_user"):
+        def user(name, groups="base.group_user"):
             return new_test_user(
                 cls.env,
-                login,
+                f"sync_{name}",  # demo data has an ann, too
                 groups,
-                name=login.capitalize(),
-                email=f"{login}@example.com",
+                name=name.capitalize(),
+                email=f"{name}@example.com",
                 tz="Europe/Berlin",
             )
 
         cls.ann, cls.bob, cls.colleague = user("ann"), user("bob"), user("colleague")
-        cls.portal = user("portal_user", "base.group_portal")
+        cls.portal = user("portal", "base.group_portal")
         cls.admin = user("boss", "base.group_system")
         cls.furnish()
 
     @classmethod
     def furnish(cls):
         """What ann and bob have at the service."""
-        for person in (cls.ann, cls.bob):
-            cls.server.add_account(person.email, "Europe/Berlin")
-            cls.server.add_calendar(person.email, f"{person.login}-team", name="Team")
+        for name in ("ann", "bob"):
+            email = f"{name}@example.com"
+            cls.server.add_account(email, "Europe/Berlin")
+            cls.server.add_calendar(email, f"{name}-team", name="Team")
             cls.server.add_calendar(
-                person.email, f"{person.login}-holidays", name="Holidays", role="reader"
+                email, f"{name}-holidays", name="Holidays", role="reader"
             )
 
     def connect(self, user, *, email="", provider="google", state="active", **values):

@@ -293,7 +293,7 @@ class TestOAuth(ConnectMixin, HttpCase):
         self.assertEqual(response.status_code, 200)
         self.assertIn("Ask your administrator", response.text)
         self.assertNotIn("/odoo/settings", response.text)
-        self.admin.password = "boss-password"
+        self.admin.password = f"{self.admin.login}-password"
         self.login(self.admin)
         response = self.get("/calendar_sync/connect/google")
         self.assertIn("/odoo/settings", response.text)

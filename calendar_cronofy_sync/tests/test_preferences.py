@@ -150,7 +150,7 @@ class TestPreferences(ConnectCase):
                 self.assertEqual(me.tz, "Europe/Vienna")
 
     def test_the_way_back_opens_the_calendar_page(self):
-        employee = new_test_user(self.env, "employee", email="employee@example.com")
+        employee = new_test_user(self.env, "sync_employee")
         self.env["hr.employee"].create({"name": "E", "user_id": employee.id})
         for user in (self.ann, employee):
             with self.subTest(user=user.login):
