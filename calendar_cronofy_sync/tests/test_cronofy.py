@@ -5,15 +5,18 @@ alone has none.
 """
 
 import unittest
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
+from urllib.parse import parse_qs, urlsplit
 
-from odoo.tests import tagged
+from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.tools import config
 
 from ..calsync.providers import cronofy
 from ..calsync.providers.cronofy import CronofyProvider
-from ..calsync.transport import Limiter
+from ..calsync.transport import Limiter, Wire
 from ..calsync.values import Application, Grant
+from ..calsync.vault import new_key
 from ..models.calendar_sync_grant import CalendarSyncAccount as Granted
 from .sync_case import SyncCase
 
@@ -23,15 +26,27 @@ except ImportError:
     CronofySimulator = None
 
 
-@tagged("post_install", "-at_install")
-@unittest.skipUnless(CronofySimulator, "the simulator is no part of the addon")
-class TestCronofySync(SyncCase):
+class SimulatorMixin:
+    """A running simulator, and requests that Odoo's tests let through to it."""
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.sim = CronofySimulator().start()
         cls.addClassCleanup(cls.sim.stop)
+        make = Wire.__init__
 
+        def one_limit(wire, *addresses, **options):
+            make(wire, *addresses, **options)
+            # Odoo's guard of its tests does not understand a pair of time limits
+            wire._timeout = 15
+
+        cls.startClassPatcher(patch.object(Wire, "__init__", one_limit))
+
+
+@tagged("post_install", "-at_install")
+@unittest.skipUnless(CronofySimulator, "the simulator is no part of the addon")
+class TestCronofySync(SimulatorMixin, SyncCase):
     def setUp(self):
         super().setUp()
         self.sim.reset()
@@ -49,10 +64,7 @@ class TestCronofySync(SyncCase):
                 token_url=f"{url}/oauth/token",
                 revoke_url=f"{url}/oauth/token/revoke",
             )
-            # one time limit: Odoo's guard of its tests does not understand a pair
-            return CronofyProvider(
-                app, self.grants[account.email], limiter=Limiter(), timeout=15
-            )
+            return CronofyProvider(app, self.grants[account.email], limiter=Limiter())
 
         self.startPatcher(patch.object(Granted, "_provider", provider))
         self.account = self.connect(self.ann)
@@ -273,6 +285,97 @@ class TestCronofySync(SyncCase):
         event.recurrence_id.calendar_event_ids.unlink()
         self.sync()
         self.assertEqual(self.sim.events("ann", "Odoo"), [])
+
+
+@tagged("post_install", "-at_install")
+@unittest.skipUnless(CronofySimulator, "the simulator is no part of the addon")
+class TestCronofyConnect(SimulatorMixin, HttpCase):
+    """From the link in the preferences through both consent pages and back."""
+
+    def setUp(self):
+        super().setUp()
+        self.startPatcher(patch.dict(config.options, calendar_sync_key=new_key()))
+        self.sim.reset()
+        self.calendars = self.sim.add_person(
+            "ann", service="icloud", calendars=["Home", "Work"]
+        )["calendars"]
+        icp = self.env["ir.config_parameter"].sudo()
+        for name, value in {
+            "client_id": DEMO_CLIENT,
+            "client_secret": DEMO_SECRET,
+            "api_url": self.sim.url,
+            "app_url": self.sim.url,
+        }.items():
+            icp.set_param(f"calendar_cronofy_sync.cronofy_{name}", value)
+        self.ann = new_test_user(
+            self.env, "ann_cronofy", email="ann@odoo.example", password="ann_cronofy"
+        )
+        self.authenticate("ann_cronofy", "ann_cronofy")
+
+    def connect(self, mode="", **how):
+        """Go where the link leads; what was asked for, and the account."""
+        query = f"?mode={mode}" if mode else ""
+        answer = self.url_open(
+            f"/calendar_sync/connect/cronofy{query}", allow_redirects=False
+        )
+        asked = answer.headers["Location"]
+        back = urlsplit(self.sim.authorize(asked, "ann", **how))
+        self.url_open(f"{back.path}?{back.query}", allow_redirects=False)
+        account = self.env["calendar.sync.account"].search(
+            [("user_id", "=", self.ann.id), ("provider", "=", "cronofy")]
+        )
+        return parse_qs(urlsplit(asked).query), account
+
+    def busy(self):
+        now = datetime.now(timezone.utc)
+        return self.env["calendar.sync.account"]._busy(
+            self.ann, now, now + timedelta(days=7)
+        )[self.ann.id]
+
+    def test_availability_only_is_what_one_gets_and_asks_for_least(self):
+        asked, account = self.connect()
+        self.assertEqual(
+            set(asked["scope"][0].split()),
+            {"free_busy", "list_calendars", "read_account"},
+        )
+        self.assertEqual(asked["avoid_linking"], ["true"])
+        self.assertEqual(
+            (account.mode, account.email), ("availability", "ann@example.com")
+        )
+        self.assertEqual(set(account.calendar_ids.mapped("name")), {"Home", "Work"})
+
+    def test_busy_times_are_asked_live_and_stale_ones_are_unknown(self):
+        _asked, account = self.connect()
+        account.with_user(self.ann).action_activate()
+        account.calendar_ids.is_busy = True
+        day = datetime.now(timezone.utc).date() + timedelta(days=2)
+        self.sim.add_event("ann", "Work", "Secret", f"{day} 09:00", f"{day} 10:00")
+        answer = self.busy()
+        self.assertEqual(len(answer.intervals), 1)
+        self.env.flush_all()
+        self.assertFalse(self.env["calendar.event"].search([("name", "=", "Secret")]))
+        self.sim.disconnect_profile("ann")
+        answer = self.busy()
+        self.assertIsNone(answer.intervals)
+        self.assertTrue(answer.problem)
+
+    def test_two_way_asks_for_what_it_needs(self):
+        asked, account = self.connect("two_way")
+        self.assertIn("read_events", asked["scope"][0].split())
+        self.assertEqual(account.mode, "two_way")
+
+    def test_who_denies_is_not_connected(self):
+        _asked, account = self.connect(deny=True)
+        self.assertFalse(account)
+
+    def test_revoking_ends_it_at_cronofy(self):
+        _asked, account = self.connect()
+        account = account.with_user(self.ann)
+        wizard = self.env["calendar.sync.account.revoke"].with_user(self.ann)
+        wizard.create({"account_id": account.id, "events": "keep"}).action_confirm()
+        self.assertEqual(account.state, "revoked")
+        grants = self.sim.dump()["authorizations"]
+        self.assertTrue(all(grant["revoked"] for grant in grants))
 
 
 WEEKLY = {
