@@ -172,11 +172,13 @@ class CalendarSyncRun(models.Model):
         """Store what was written; answer with the ids that have to be looked at again."""
         work = self._work(calendar)
         Link = self.env["calendar.sync.link"].with_context(active_test=False)
+        # (one recordset, so that the rows and their events are read together)
+        rows = {row.id: row for row in Link.browse(w.key for w in writes).exists()}
         again = []
         for write, outcome in zip(writes, outcomes, strict=True):
-            row = Link.browse(write.key).exists()
+            row = rows.get(write.key)
             error = outcome.error
-            if not row:
+            if row is None:
                 continue
             if error is None:
                 self._take_written(work, row, write, outcome.event)
