@@ -5,7 +5,6 @@ nothing from other hosts, sets no cookie, and shows of the interviewers nothing 
 their names.
 """
 
-from itertools import groupby
 from urllib.parse import urlencode
 
 import pytz
@@ -15,7 +14,7 @@ from odoo import fields, http
 from odoo.exceptions import UserError
 from odoo.http import request
 from odoo.modules.module import get_manifest
-from odoo.tools import format_date, format_time
+from odoo.tools import format_date, format_time, groupby
 from odoo.tools.image import image_data_uri
 
 from ..models.hr_interview import CalendarUnreachable
@@ -160,12 +159,11 @@ class InterviewPage(http.Controller):
         text = str(slot_id or "")
         slot = request.env["hr.interview.slot"].sudo()
         slot = slot.browse(int(text)).exists() if text.isdecimal() else slot
-        _ = request.env._
         if not slot or slot.interview_id != interview:
             error = (
-                _("This time is no longer free. Please choose another one.")
+                request.env._("This time is no longer free. Please choose another one.")
                 if text
-                else _("Please choose one of the times first.")
+                else request.env._("Please choose one of the times first.")
             )
             status = 409 if text else 400
             return self._page(interview, params, moving, error=error, status=status)
@@ -173,14 +171,14 @@ class InterviewPage(http.Controller):
             with request.env.cr.savepoint():
                 interview._applicant_books(slot)
         except CalendarUnreachable:
-            error = _(
+            error = request.env._(
                 "We cannot confirm this time right now, because a calendar does not "
                 "answer. Please try again in a few minutes."
             )
             return self._page(interview, params, moving, error=error, status=503)
         except SlotTaken:
             interview._slot_lost(slot)
-            error = _(
+            error = request.env._(
                 "Somebody was faster: this time has just been taken. Please choose "
                 "another one."
             )

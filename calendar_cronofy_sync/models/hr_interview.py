@@ -7,7 +7,7 @@ import pytz
 from markupsafe import Markup, escape
 
 from odoo import Command, api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import SQL, consteq
 from odoo.tools.misc import hmac
@@ -306,18 +306,39 @@ class HrInterview(models.Model):
                     self.env._("An interview of a sequence cannot be a sequence.")
                 )
 
+    @api.constrains("parent_id", "applicant_id")
+    def _check_same_applicant(self):
+        """Who takes part in one interview of a sequence sees all of it."""
+        for interview in self.sudo():
+            parent = interview.parent_id
+            if parent and parent.applicant_id != interview.applicant_id:
+                raise ValidationError(
+                    self.env._("The interviews of a sequence are of one applicant.")
+                )
+
     # ------------------------------------------------------------------ create, write
 
     @api.model_create_multi
     def create(self, vals_list):
-        return super().create([self._whole_days(vals) for vals in vals_list])
+        interviews = super().create([self._whole_days(vals) for vals in vals_list])
+        interviews._check_meeting(any(interview.event_id for interview in interviews))
+        return interviews
 
     def write(self, vals):
+        self._check_meeting(vals.get("event_id"))
         result = super().write(self._whole_days(vals))
         if PARAMETERS & vals.keys():
             drafts = (self | self.parent_id).filtered(lambda i: i.state == "draft")
             drafts.slot_ids.unlink()
         return result
+
+    def _check_meeting(self, chosen):
+        """What becomes of an interview is done to its meeting with every right: nobody
+        puts somebody else's meeting there."""
+        if chosen and not self.env.su:
+            raise AccessError(
+                self.env._("The meeting of an interview cannot be chosen by hand.")
+            )
 
     def _whole_days(self, vals):
         """Read a date without a time as the whole day in the interview's zone."""
@@ -538,7 +559,7 @@ class HrInterview(models.Model):
 
     def _hold_part(self, slot):
         choice = self._choose(slot, lambda user: user in slot.user_ids, held=True)
-        slot.hold_event_id = self._event_model().create(
+        slot.sudo().hold_event_id = self._event_model().create(
             {
                 "name": self.env._("Held for an interview"),
                 "start": slot.start,
@@ -726,7 +747,7 @@ class HrInterview(models.Model):
         )
         if self.video and not self.video_url:
             event._set_discuss_videocall_location()
-        self.event_id = event.id
+        self.sudo().event_id = event.id
         self._notify_unconnected(event, "calendar_template_meeting_invitation")
 
     def _event_description(self):

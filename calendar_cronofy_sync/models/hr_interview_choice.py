@@ -229,7 +229,6 @@ class HrInterview(models.Model):
 
     def _reason(self, reason):
         """A reason of the engine in the reader's language."""
-        _ = self.env._
         panel = "" if reason.group is None else self.panel_ids[reason.group].name
         user = self.env["res.users"].browse(int(reason.member or 0))
         values = {
@@ -241,23 +240,27 @@ class HrInterview(models.Model):
             "size": reason.size,
         }
         texts = {
-            "no_range": _("The range is over"),
-            "range_short": _("The range is shorter than the interview"),
-            "off_grid": _("No start on the grid lies in the range"),
-            "notice": _("%(starts)s of %(total)s starts are too soon"),
-            "impossible": _('Panel "%(panel)s" needs %(required)s and has %(size)s'),
-            "hours": _(
+            "no_range": self.env._("The range is over"),
+            "range_short": self.env._("The range is shorter than the interview"),
+            "off_grid": self.env._("No start on the grid lies in the range"),
+            "notice": self.env._("%(starts)s of %(total)s starts are too soon"),
+            "impossible": self.env._(
+                'Panel "%(panel)s" needs %(required)s and has %(size)s'
+            ),
+            "hours": self.env._(
                 "%(name)s: %(starts)s of %(total)s starts are outside the working hours"
             ),
-            "busy": _("%(name)s: %(starts)s of %(total)s starts fall on busy times"),
-            "buffer": _(
+            "busy": self.env._(
+                "%(name)s: %(starts)s of %(total)s starts fall on busy times"
+            ),
+            "buffer": self.env._(
                 "%(name)s: %(starts)s of %(total)s starts are too close to busy times"
             ),
-            "group": _(
+            "group": self.env._(
                 'Panel "%(panel)s": not enough are free at %(starts)s of %(total)s '
                 "starts"
             ),
-            "together": _("Every panel has times, but none at the same time"),
+            "together": self.env._("Every panel has times, but none at the same time"),
         }
         return texts[reason.kind] % values
 
@@ -289,7 +292,6 @@ class HrInterview(models.Model):
         return [{"text": text, "slots": slots, "values": values}]
 
     def _relaxation(self, change):
-        _ = self.env._
         users = self.env["res.users"].browse(map(int, change.members))
         panel = "" if change.group is None else self.panel_ids[change.group].name
         values = {
@@ -306,13 +308,15 @@ class HrInterview(models.Model):
             ),
         }
         texts = {
-            "buffers": _("without buffers"),
-            "step": _("on a grid of %(minutes)s minutes"),
-            "duration": _("%(minutes)s minutes long"),
-            "range": _("%(day)s too"),
-            "required": _("%(required)s of %(size)s instead of more: %(panel)s"),
-            "without": _("without %(names)s"),
-            "notice": _("at shorter notice"),
+            "buffers": self.env._("without buffers"),
+            "step": self.env._("on a grid of %(minutes)s minutes"),
+            "duration": self.env._("%(minutes)s minutes long"),
+            "range": self.env._("%(day)s too"),
+            "required": self.env._(
+                "%(required)s of %(size)s instead of more: %(panel)s"
+            ),
+            "without": self.env._("without %(names)s"),
+            "notice": self.env._("at shorter notice"),
         }
         return texts[change.kind] % values
 

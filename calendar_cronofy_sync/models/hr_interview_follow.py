@@ -66,8 +66,8 @@ class HrInterview(models.Model):
         names = ", ".join(self._substitutes(user).mapped("name"))
         note = (
             self.env._(
-                "Free as far as Odoo knows, from the same panel: %(names)s. Swap on the "
-                "interview; the applicant keeps the appointment.",
+                "Free as far as Odoo knows, from the same panel: %(names)s. Swap them "
+                "on the interview; the applicant keeps the appointment.",
                 names=names,
             )
             if names

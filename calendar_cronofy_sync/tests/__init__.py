@@ -19,3 +19,4 @@ from . import test_revoke
 from . import test_settings
 from . import test_interview_schedule
 from . import test_cronofy
+from . import test_strangers

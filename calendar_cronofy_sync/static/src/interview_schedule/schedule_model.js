@@ -7,6 +7,7 @@ import { Mutex } from "@web/core/utils/concurrency";
 
 const { DateTime } = luxon;
 
+const FEW = 5;
 const SQL = "yyyy-MM-dd HH:mm:ss";
 
 export class ScheduleModel {
@@ -69,6 +70,11 @@ export class ScheduleModel {
         return this.local(this.data.parameters.date_from);
     }
 
+    /** So few slots that it is worth saying why, and what would open more. */
+    get few() {
+        return this.data.slots.length <= FEW;
+    }
+
     toggle(id) {
         this.chosen = this.chosen.includes(id)
             ? this.chosen.filter((other) => other !== id)
@@ -93,13 +99,11 @@ export class ScheduleModel {
         });
     }
 
-    /** From which hour to which the week is drawn: everybody's hours and all slots. */
+    /** From which hour to which the week is drawn: its slots, else everybody's hours. */
     get hours() {
         const stop = this.week.plus({ weeks: 1 });
-        const pairs = this.data.slots.map((slot) => [slot.start, slot.stop]);
-        for (const person of this.data.people) {
-            pairs.push(...person.hours);
-        }
+        const slots = this.slotsOfWeek.map((slot) => [slot.start, slot.stop]);
+        const pairs = slots.length ? slots : this.data.people.flatMap((p) => p.hours);
         let first = 24;
         let last = 0;
         for (const [a, b] of pairs) {
@@ -111,7 +115,7 @@ export class ScheduleModel {
             first = Math.min(first, start.hour);
             last = Math.max(last, sameDay ? end.hour + (end.minute ? 1 : 0) : 24);
         }
-        return first < last ? [first, last] : [8, 18];
+        return first < last ? [Math.min(first, 8), Math.max(last, 18)] : [8, 18];
     }
 
     /** The days of the week that have anything to show. */
