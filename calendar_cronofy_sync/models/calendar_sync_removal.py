@@ -86,10 +86,10 @@ class CalendarSyncAccount(models.Model):
         except SyncError as err:
             _logger.info("account %s: not revoked (%s)", self.id, type(err).__name__)
             return self._in_owners_language().env._(
-                "The permission could not be withdrawn at %(provider)s. %(reason)s The "
-                "tokens are deleted here. You can withdraw it yourself: %(url)s",
+                "The permission could not be withdrawn at %(provider)s, which did not "
+                "accept it or did not answer. The tokens are deleted here. You can "
+                "withdraw the permission yourself: %(url)s",
                 provider=self._provider_label(),
-                reason=self._explain(err),
                 url=self._permissions_page(),
             )
         return ""
@@ -111,35 +111,31 @@ class CalendarSyncAccount(models.Model):
 
     def _remove_copies(self):
         """Delete the copies of Odoo's meetings at the provider, links included."""
+
+        def remote_id(link):
+            return link.series_id.remote_id or link.remote_id
+
         links = self.link_ids.filtered(lambda link: link.origin == "odoo")
         left = 0
-        problem = None
         for calendar, own in links.grouped("calendar_id").items():
-            ids = {link.series_id.remote_id or link.remote_id for link in own}
-            writes = [Write(verb="delete", remote_id=i, key=i) for i in sorted(ids)]
+            ids = sorted(set(own.mapped(remote_id)))
+            writes = [Write(verb="delete", remote_id=i, key=i) for i in ids]
             try:
                 with self._connected() as provider:
                     outcomes = provider.push(calendar.remote_id, writes)
+                failed = {outcome.key for outcome in outcomes if outcome.error}
             except SyncError as err:
-                left += len(writes)
-                problem = err
-                continue
-            failed = {out.key: out.error for out in outcomes if out.error}
+                _logger.info("account %s: %s", self.id, type(err).__name__)
+                failed = set(ids)
             left += len(failed)
-            problem = next(iter(failed.values()), problem)
-            own.filtered(
-                lambda link, failed=failed: (
-                    (link.series_id.remote_id or link.remote_id) not in failed
-                )
-            ).unlink()
+            own.filtered(lambda link, f=failed: remote_id(link) not in f).unlink()
         if not left:
             return ""
         return self._in_owners_language().env._(
-            "%(count)s of Odoo's meetings could not be deleted at %(provider)s. "
-            "%(reason)s",
+            "%(count)s of Odoo's meetings could not be deleted at %(provider)s. They "
+            "are not synchronised any more: please delete them there.",
             count=left,
             provider=self._provider_label(),
-            reason=self._explain(problem),
         )
 
     def _remove_imported(self):

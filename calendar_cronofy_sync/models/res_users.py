@@ -64,14 +64,33 @@ class ResUsers(models.Model):
         if not own:
             return
         for provider in PROVIDERS_SHOWN:
+            prefix = f"calendar_sync_{provider}_"
             account = self.env["calendar.sync.account"]._current(provider)
-            if account:
-                prefix = f"calendar_sync_{provider}_"
+            if not account:
+                own[prefix + "attention"] = self._calendar_sync_left_over(provider)
+            else:
                 own[prefix + "id"] = account
                 own[prefix + "email"] = account.email or account.display_name
                 own[prefix + "state"] = account.state
                 own[prefix + "status"] = account._status_in_words()
                 own[prefix + "attention"] = account.attention
+
+    @api.model
+    def _calendar_sync_left_over(self, provider):
+        """What could not be done when the last connection was revoked."""
+        return (
+            self.env["calendar.sync.account"]
+            .search(
+                [
+                    ("user_id", "=", self.env.uid),
+                    ("provider", "=", provider),
+                    ("state", "=", "revoked"),
+                ],
+                order="write_date desc",
+                limit=1,
+            )
+            .attention
+        )
 
     def action_calendar_sync_settings(self):
         """The settings of the connection named in the context."""

@@ -71,6 +71,17 @@ class TestPreferences(ConnectCase):
         self.connect(self.ann).sudo()._revoke("keep")
         self.assertFalse(self.row(self.ann)["id"])
 
+    def test_what_revoking_left_to_do_is_shown(self):
+        account = self.connect(self.ann).sudo()
+        account._revoke("keep")
+        account.attention = "Withdraw it yourself."
+        row = self.row(self.ann)
+        self.assertEqual(
+            (row["id"], row["attention"]), (False, "Withdraw it yourself.")
+        )
+        self.connect(self.ann)
+        self.assertFalse(self.row(self.ann)["attention"])
+
     def test_only_ones_own_row(self):
         self.connect(self.ann)
         ann = self.env["res.users"].with_user(self.admin).browse(self.ann.id)
