@@ -71,7 +71,10 @@ class CalendarEvent(models.Model):
         worst = {"synced": 1, "pending": 2, "failed": 3}
         for event in self:
             links = event.sudo().sync_link_ids.filtered(
-                lambda link: link.user_id == self.env.user
+                lambda link: (
+                    link.user_id == self.env.user
+                    and link.account_id.state != "revoked"
+                )
             )
             event.sync_state = max(links.mapped("state"), key=worst.get, default="none")
 
