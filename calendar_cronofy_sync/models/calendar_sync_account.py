@@ -69,7 +69,15 @@ class CalendarSyncAccount(models.Model):
     )
     last_sync = fields.Datetime("Last synchronised", readonly=True)
     next_sync = fields.Datetime("Next synchronisation", index=True, readonly=True)
-    attention = fields.Text(readonly=True, help="What the user has to know or to do.")
+    attention = fields.Text(
+        compute="_compute_attention",
+        inverse="_inverse_attention",
+        search="_search_attention",
+        readonly=True,
+        help="What the user has to know or to do.",
+    )
+    # what is said there; it names calendars and series, which are its owner's
+    attention_text = fields.Text(groups=fields.NO_ACCESS, copy=False)
     link_ids = fields.One2many("calendar.sync.link", "account_id")
     run_ids = fields.One2many("calendar.sync.run", "account_id")
     # the encrypted grant (tokens and scopes): nobody reads it through the ORM
@@ -103,12 +111,16 @@ class CalendarSyncAccount(models.Model):
     # -------------------------------------------- computes
 
     @api.depends("provider", "email")
+    @api.depends_context("uid", "lang")
     def _compute_display_name(self):
+        """With the address for those who may read it: whoever points to a record is
+        told its name."""
+        reader = self.env.user
+        every = self.env.uid == api.SUPERUSER_ID or reader._is_system()
         for account in self:
             label = account.provider and account._provider_label()
-            account.display_name = (
-                f"{label} ({account.email})" if account.email else label
-            )
+            shown = account.email and (every or account.user_id == reader)
+            account.display_name = f"{label} ({account.email})" if shown else label
 
     @api.depends("state", "mode", "last_sync")
     def _compute_lag(self):
@@ -120,6 +132,29 @@ class CalendarSyncAccount(models.Model):
                 if counts and account.last_sync
                 else 0
             )
+
+    @api.depends("attention_text")
+    @api.depends_context("uid", "lang")
+    def _compute_attention(self):
+        """The words for the owner; administrators see that there are some."""
+        for account in self:
+            text = account.sudo().attention_text
+            own = self.env.su or account.user_id == self.env.user
+            account.attention = (
+                text if own or not text else self.env._("The owner has been told why.")
+            )
+
+    def _inverse_attention(self):
+        for account in self:
+            account.sudo().attention_text = account.attention
+
+    def _search_attention(self, operator, value):
+        """Is there something? What it says cannot be searched for."""
+        if operator not in ("in", "not in") or any(value):
+            return NotImplemented
+        # sudo: the text itself is closed to everybody
+        found = self.sudo()._search([("attention_text", operator, value)])
+        return [("id", "in", found)]
 
     def _compute_link_counts(self):
         # sudo: administrators see the counts, never the links

@@ -194,8 +194,10 @@ class CalendarSyncAccount(models.Model):
 
     def action_apply_held(self):
         """Carry out what was held back in any of the calendars."""
+        self.check_access("write")
         self.calendar_ids.action_apply_held()
 
     def action_restore_held(self):
         """Bring back what was deleted in any of the calendars."""
+        self.check_access("write")
         self.calendar_ids.action_restore_held()

@@ -117,7 +117,7 @@ class CalendarSyncRun(models.Model):
     def _compute_display_name(self):
         for run in self:
             started = fields.Datetime.context_timestamp(run, run.started)
-            run.display_name = f"{run.account_id.email or ''} {started:%Y-%m-%d %H:%M}"
+            run.display_name = f"{started:%Y-%m-%d %H:%M}"
 
     # ------------------------------------------------------------
     # The run

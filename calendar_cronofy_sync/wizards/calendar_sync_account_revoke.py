@@ -27,8 +27,11 @@ class CalendarSyncAccountRevoke(models.TransientModel):
         required=True,
         default="keep",
     )
-    imported_count = fields.Integer(related="account_id.imported_count")
-    provider = fields.Selection(related="account_id.provider")
+    # related_sudo=False: a dialog pointed at somebody else's connection tells nothing
+    imported_count = fields.Integer(
+        related="account_id.imported_count", related_sudo=False
+    )
+    provider = fields.Selection(related="account_id.provider", related_sudo=False)
 
     def action_confirm(self):
         """Revoke at the provider, forget the tokens, and say what could not be done."""
