@@ -24,6 +24,7 @@
         "security/hr_interview_security.xml",
         "security/ir.model.access.csv",
         "data/ir_cron_data.xml",
+        "data/calendar_sync_place_data.xml",
         "views/calendar_sync_account_views.xml",
         "views/calendar_sync_run_views.xml",
         "views/calendar_event_views.xml",

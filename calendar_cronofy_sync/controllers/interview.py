@@ -23,9 +23,9 @@ from ..models.hr_interview_people import aware
 from .limit import Limit
 
 #: wrong tokens per address and minute
-WRONG = Limit(20, 60)
+WRONG = Limit(60, 60)
 #: requests per token and minute
-RIGHT = Limit(120, 60)
+RIGHT = Limit(240, 60)
 #: days shown at once
 DAYS = 14
 #: characters of a message
@@ -123,12 +123,12 @@ class InterviewPage(http.Controller):
 
     def _find(self, token, params):
         """The interview behind the token, in the reader's language; 404 for none."""
-        address = request.httprequest.remote_addr or ""
-        if WRONG.exhausted(address) or not RIGHT.knock(token[:100]):
-            raise TooManyRequests(retry_after=60)
         interview = request.env["hr.interview"]._from_token(token)
+        address = request.httprequest.remote_addr or ""
+        # whoever guesses does not lock out the others behind the same address
+        if not (RIGHT.knock(token) if interview else WRONG.knock(address)):
+            raise TooManyRequests(retry_after=60)
         if not interview:
-            WRONG.knock(address)
             raise request.not_found()
         lang = self._lang(params.get("lang")) or self._lang(interview.lang)
         if lang:

@@ -31,11 +31,6 @@ class Limit:
             knocks.append(now)
             return True
 
-    def exhausted(self, key: str) -> bool:
-        """True when the next knock would be one too many."""
-        with self._lock:
-            return len(self._forget(key, time.monotonic())) >= self.count
-
     def _forget(self, key: str, now: float) -> deque[float]:
         knocks = self._knocks.pop(key, None) or deque()
         while knocks and knocks[0] <= now - self.seconds:

@@ -1,5 +1,8 @@
 from . import calendar_sync_account
 from . import calendar_sync_grant
+from . import calendar_sync_place
+from . import calendar_sync_privacy
+from . import calendar_sync_conferencing
 from . import calendar_sync_removal
 from . import calendar_sync_busy
 from . import calendar_sync_calendar
@@ -19,6 +22,7 @@ from . import calendar_event
 from . import calendar_attendee
 from . import res_config_settings
 from . import res_users
+from . import hr_employee
 from . import hr_interview_people
 from . import hr_interview_claim
 from . import hr_interview_slot
@@ -27,6 +31,7 @@ from . import hr_interview
 from . import hr_interview_choice
 from . import hr_interview_follow
 from . import hr_interview_mail
+from . import hr_interview_video
 from . import hr_interview_page
 from . import hr_interview_schedule
 from . import calendar_event_interview

@@ -448,21 +448,27 @@ class HrInterview(models.Model):
         self.ensure_one()
         self.unknown_user_ids = search.unknown
         self.reasons = "\n".join(search.reasons) or False
+        slots = self._open_slots().filtered(lambda slot: not slot.parent_id)
+        if self.state == "offered":
+            free = self._free_as_known(search)
+            for slot in slots.filtered(lambda s: (s.start, s.stop) not in free):
+                slot._release()
+                slot.state = "gone"
+            return
         found = {(slot.start, slot.stop): slot for slot in search.slots}
-        for slot in self._open_slots():
-            match = found.pop((slot.start, slot.stop), None)
+        for slot in slots:
+            match = found.get((slot.start, slot.stop))
             if match and match.users == slot.user_ids and not slot.part_ids:
-                continue
-            if self.state == "offered":
-                if match is None:
-                    slot._release()
-                    slot.state = "gone"
+                del found[slot.start, slot.stop]
             else:
                 slot.unlink()
-                if match:
-                    found[match.start, match.stop] = match
-        if self.state != "offered":
-            self._add_slots(found.values())
+        self._add_slots(found.values())
+
+    def _free_as_known(self, search):
+        """The times that are free, were those who do not answer as Odoo knows them: an
+        offer does not break because a calendar cannot be reached right now."""
+        raw = self._run(search.people, self._window(), lenient=True)
+        return {(slot.start, slot.stop) for slot in self._found(raw)}
 
     def _add_slots(self, found):
         booked = {(slot.start, slot.stop) for slot in self._events()}
@@ -628,7 +634,7 @@ class HrInterview(models.Model):
         (self | self.child_ids).write({"state": "booked"})
         self._ensure_token()
         self.revision += 1
-        self._mail("moved" if moved else "booked")
+        self._mail_complete("moved" if moved else "booked")
         self._tell(
             self.env._("Interview moved to %(time)s", time=self._when())
             if moved
@@ -742,17 +748,15 @@ class HrInterview(models.Model):
                 "partner_ids": [Command.set(partners.ids)],
                 "location": self.location,
                 "description": self._event_description(),
-                "videocall_location": self.video_url if self.video else False,
             }
         )
-        if self.video and not self.video_url:
-            event._set_discuss_videocall_location()
+        self._set_video(event)
         self.sudo().event_id = event.id
         self._notify_unconnected(event, "calendar_template_meeting_invitation")
 
-    def _event_description(self):
+    def _event_description(self, video=""):
         applicant = self.applicant_id
-        lines = [applicant.partner_name, self.job_id.name]
+        lines = [applicant.partner_name, self.job_id.name, video]
         lines.append(f"{self.get_base_url()}/odoo/hr.applicant/{applicant.id}")
         return Markup("<br/>").join(escape(line) for line in lines if line)
 
@@ -800,7 +804,9 @@ class HrInterview(models.Model):
         self.slot_ids._release()
         self.slot_ids.state = "gone"
         self._claims().unlink()
-        (self | self.child_ids).write({"state": "cancelled", "auto_offer": False})
+        (self | self.child_ids).write(
+            {"state": "cancelled", "auto_offer": False, "mail_waiting": False}
+        )
         self.revision += 1
         for event in self._event_model().browse(events.ids):
             self._notify_cancelled(event)
@@ -851,6 +857,7 @@ class HrInterview(models.Model):
             interview._offer_by_itself()
             if not cron._commit_progress(1):
                 return
+        self._complete_waiting()
         booked._watch()
         cron._commit_progress(1)
 

@@ -81,6 +81,7 @@ class HrInterview(models.Model):
             "date_from": _text(self.date_from),
             "date_to": _text(self.date_to),
             "video": self.video,
+            "video_kind": self.video_kind,
             "location": self.location or "",
             "unknown_policy": self.unknown_policy,
             "left_out": self.left_out_user_ids.ids,

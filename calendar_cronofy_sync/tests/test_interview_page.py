@@ -4,6 +4,7 @@ import re
 
 from lxml import html
 
+from odoo import Command
 from odoo.tests import HttpCase, tagged
 
 from ..controllers import interview as page
@@ -16,7 +17,7 @@ class TestInterviewPage(InterviewCase, HttpCase):
     def setUp(self):
         super().setUp()
         self.patch(page, "WRONG", Limit(20, 60))
-        self.patch(page, "RIGHT", Limit(120, 60))
+        self.patch(page, "RIGHT", Limit(100, 60))
         self.opener.cookies.clear()
 
     def offered(self, *panels, slots=None, **values):
@@ -221,10 +222,36 @@ class TestInterviewPage(InterviewCase, HttpCase):
                 self.assertEqual(self.url_open(f"/interview/{text}").status_code, 404)
         statuses = [self.url_open("/interview/guess").status_code for _n in range(20)]
         self.assertEqual(statuses[-1], 429)
-        self.patch(page, "WRONG", Limit(20, 60))
         self.patch(page, "RIGHT", Limit(2, 60))
         statuses = [self.get(interview).status_code for _n in range(3)]
         self.assertEqual(statuses, [200, 200, 429])
+
+    def test_a_sequence_is_chosen_at_once(self):
+        panel = [Command.create({"user_ids": [Command.set(self.ann.ids)]})]
+        parts = [
+            Command.create(
+                {
+                    "name": name,
+                    "applicant_id": self.applicant.id,
+                    "sequence": number,
+                    "panel_ids": panel,
+                }
+            )
+            for number, name in enumerate(("Talk", "Test"))
+        ]
+        interview = self.new_interview(child_ids=parts)
+        interview.action_find_slots()
+        interview.action_offer()
+        self.env.flush_all()
+        text = html.fromstring(self.get(interview).text).text_content()
+        self.assertRegex(text, r"9:00.AM – 11:00.AM")
+        self.assertRegex(text, r"9:00.AM – 10:00.AM, 10:00.AM – 11:00.AM")
+        slot = self.slot(interview, "08:00").filtered(lambda slot: slot.part_ids)
+        self.post(interview, "/book", slot_id=slot.id)
+        self.assertEqual(len(interview._events()), 2)
+        self.assertEqual(interview._ics().count("BEGIN:VEVENT"), 2)
+        told = self.applicant.message_ids[0].body
+        self.assertIn("booked", told)
 
     def test_a_new_plan_has_a_new_link(self):
         interview = self.offered()

@@ -595,3 +595,30 @@ def test_holds_stand_in_the_calendars_and_vanish(odoo, google, admin, recruitmen
     admin.run_cron()
     [entry] = entries(google, "hilde").values()
     assert entry["summary"].startswith("Interview with")
+
+
+def test_a_room_of_google_meet_comes_before_the_mail(odoo, google, admin, recruitment):
+    admin.new_user("vera")
+    [vera] = admin.search("res.users", [("login", "=", "vera")])
+    connect(odoo, google, "vera")
+    offer = recruitment.offer(
+        (0, [vera["id"]]),
+        unknown_policy="unknown",
+        video=True,
+        video_kind="conference",
+    )
+    [answer] = race(odoo, [(offer["access_token"], recruitment.slot(offer)["id"])])
+    assert answer.status_code == 303
+    mine = [("model", "=", "hr.interview"), ("res_id", "=", offer["id"])]
+    mine += [("message_type", "=", "email_outgoing")]
+    assert not admin.search("mail.message", mine), "it waits for the link"
+    admin.run_cron()
+    admin.run_cron("calendar_cronofy_sync.ir_cron_interview")
+    [mail] = admin.search("mail.message", mine, ["body"])
+    [entry] = entries(google, "vera").values()
+    assert entry["hangoutLink"] in mail["body"]
+    admin.run_cron()
+    [entry] = entries(google, "vera").values()
+    assert entry["hangoutLink"] in entry["description"]
+    page = requests.get(f"{odoo.url}/interview/{offer['access_token']}", timeout=60)
+    assert entry["hangoutLink"] in page.text
