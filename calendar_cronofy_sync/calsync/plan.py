@@ -270,7 +270,7 @@ def _plan_local(link: Link, local: Pending, policy: Policy) -> list[Action]:
     """Only Odoo moved."""
     writable = policy.writable and link.writable
     if local.fields is None:
-        if not link.etag and link.remote is None:
+        if not link.etag and link.local is None:
             return [Action(kind="forget", remote_id=link.remote_id, link=link)]
         if not policy.writable:
             return [Action(kind="settle", remote_id=link.remote_id, link=link)]
@@ -311,12 +311,13 @@ def _merge(
     theirs = localised(remote.fields, policy)
     ours = local.fields if local else link.local
     if link.remote is None:
-        # our own insert, whose answer never came: compare with what was sent
+        # our own insert, whose answer never came: compare with what was sent, which for
+        # an occurrence of our own series is what stands here
+        sent = link.local or ours
         their_changes = frozenset(
             name
-            for name in _difference(link.local, remote.fields)
-            if not link.local
-            or not alike(name, getattr(link.local, name), getattr(remote.fields, name))
+            for name in _difference(sent, remote.fields)
+            if not sent or not _alike(name, sent, remote.fields)
         )
     else:
         their_changes = _difference(link.remote, remote.fields)

@@ -351,6 +351,8 @@ class CalendarSyncRun(models.Model):
                     flat.append(item)
                     continue
                 series = self._series_of(work.calendar, item.remote_id, known)
+                if series.base and not series.master:
+                    self._take_sent(series, item)
                 touched[series] = series._remote_master()
                 series.master = item.to_json()
             elif item.remote_id in known:

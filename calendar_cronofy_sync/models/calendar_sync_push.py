@@ -20,8 +20,8 @@ from ..calsync.errors import (
     Unavailable,
     Unconfirmed,
 )
-from ..calsync.plan import plan, trips
-from ..calsync.values import RemoteEvent, Write
+from ..calsync.plan import alike, plan, trips
+from ..calsync.values import FIELD_NAMES, Fields, RemoteEvent, Write
 
 CHUNK = 50
 #: attempts for one event in one run; then it waits for the next
@@ -135,16 +135,20 @@ class CalendarSyncRun(models.Model):
         pushes = [action for action in actions if action.kind == "push"]
         self._apply(work, [action for action in actions if action.kind != "push"])
         self._write_journal(work)
-        for action in pushes:
-            if action.write.verb != "delete":
-                # should the answer be lost, this tells what was sent
-                name = "local" if action.write.verb == "insert" else "sent"
-                row = self._record(action)
-                row.base = {**(row.base or {}), name: action.fields.to_json()}
-        return [self._sent(action.write) for action in pushes]
+        return [self._sent(action) for action in pushes]
 
-    def _sent(self, write):
-        """A version that only follows from the series' master is none to insist on."""
+    def _sent(self, action):
+        """Store what is sent, which tells what was meant should the answer be lost. A new
+        event whose answer was lost is sent once more as it was: what was typed since is
+        a change to it."""
+        row, write = self._record(action), action.write
+        base = row.base or {}
+        if write.verb == "insert" and base.get("local"):
+            return replace(write, fields=Fields.from_json(base["local"]))
+        if write.verb != "delete":
+            name = "local" if write.verb == "insert" else "sent"
+            row.base = {**base, name: action.fields.to_json()}
+        # a version that only follows from the series' master is none to insist on
         return replace(write, etag="") if write.etag.startswith("master:") else write
 
     def _hold_push(self, calendar):
@@ -193,6 +197,8 @@ class CalendarSyncRun(models.Model):
             else:
                 text = self._error_text(error)
                 row.write({"state": "failed", "error": text})
+                if write.verb == "insert":
+                    row.base = False
                 self._note(
                     work,
                     "failed",
@@ -331,11 +337,13 @@ class CalendarSyncRun(models.Model):
                 series._take_written(write, outcome.event)
             elif isinstance(error, Gone):
                 series._renew()
-            elif isinstance(error, LOOK_AGAIN):
+            elif self._worth_a_look(write, error):
                 again.append(series.remote_id)
             else:
                 text = self._error_text(error)
                 series.write({"state": "failed", "error": text})
+                if write.verb == "insert":
+                    series.base = False
                 self._note(work, "failed", remote_id=series.remote_id, message=text)
             self._write_journal(work)
         return again
@@ -346,14 +354,26 @@ class CalendarSyncRun(models.Model):
                 [("calendar_id", "=", calendar.id), ("remote_id", "=", remote_id)]
             )
             if isinstance(answer, RemoteEvent) and not answer.cancelled:
-                if series.master:
-                    self._take(calendar, [answer])
-                else:
-                    # our own insert, whose answer never came
-                    series._take_written(
-                        Write(verb="insert", remote_id=remote_id), answer
-                    )
+                self._take(calendar, [answer])
             elif isinstance(answer, RemoteEvent | Gone):
                 series._renew()
             elif isinstance(answer, SyncError) and not isinstance(answer, LATER):
                 series.write({"state": "failed", "error": self._error_text(answer)})
+
+    def _take_sent(self, series, present):
+        """Our own insert, whose answer never came, did arrive. What differs from what was
+        sent was changed there since."""
+        sent = Fields.from_json(series.base["fields"])
+        kept = {
+            name: getattr(present.fields, name)
+            for name in FIELD_NAMES
+            if alike(name, getattr(sent, name), getattr(present.fields, name))
+        }
+        written = replace(
+            present,
+            etag="",
+            fields=replace(sent, **kept),
+            recurrence=tuple(series.base["lines"]),
+        )
+        series.base = {**series.base, "again": True}
+        series._take_written(Write(verb="insert", remote_id=series.remote_id), written)

@@ -126,26 +126,23 @@ class CalendarSyncSeries(models.Model):
             )
         )
         if not events:
-            if not self.master:
+            if not self.base:  # never sent
                 self.unlink()
                 return None
             return Write(verb="delete", key=self.id, remote_id=self.remote_id)
+        if self.base and not self.master:
+            # sent, and nobody knows whether it arrived: the same once more, and what was
+            # changed since is a change to it
+            return self._insertion(again=True)
         fields_now, layout = self._lay_out_events(events)
         self._place(events, layout)
         base = self.base or {}
         before = Fields.from_json(base["fields"]) if base else None
         names = changed(before, fields_now)
         lines = list(layout.recurrence)
-        self.base = {"fields": fields_now.to_json(), "lines": lines, "sent": bool(base)}
+        self.base = {"fields": fields_now.to_json(), "lines": lines}
         if not self.master:
-            return Write(
-                verb="insert",
-                key=self.id,
-                remote_id=self.remote_id,
-                fields=fields_now,
-                recurrence=tuple(lines),
-                mark=self._mark_text(),
-            )
+            return self._insertion()
         if not names and lines == base.get("lines"):
             self.write({"state": "synced", "error": False})
             return None
@@ -158,6 +155,17 @@ class CalendarSyncSeries(models.Model):
             fields=fields_now,
             changed=names,
             recurrence=tuple(lines) if rule_changed else None,
+        )
+
+    def _insertion(self, again=False):
+        self.base = {**self.base, "again": again}
+        return Write(
+            verb="insert",
+            key=self.id,
+            remote_id=self.remote_id,
+            fields=Fields.from_json(self.base["fields"]),
+            recurrence=tuple(self.base["lines"]),
+            mark=self._mark_text(),
         )
 
     def _lay_out_events(self, events):
@@ -276,11 +284,12 @@ class CalendarSyncSeries(models.Model):
             return
         sent = Fields.from_json(self.base["fields"])
         moved = write.verb == "insert" or write.recurrence is not None
+        again = write.verb == "insert" and self.base.get("again")
         names = frozenset(FIELD_NAMES) if moved else write.changed
         self.write(
             {
                 "master": master.to_json(),
-                "state": "synced" if self.state == "pending" else self.state,
+                "state": "pending" if again else "synced",
                 "error": False,
                 "exceptions": {} if moved else self.exceptions,
             }
