@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 from script.odoo_server import Database, OdooServer, artefacts
 from simulators.cronofy import CronofySimulator
 from simulators.google import GoogleSimulator
+from tests.e2e.connected import Connected
 from tests.guard import complaints
 
 QUIET = [  # without them Chromium looks up hosts of its maker
@@ -81,6 +82,17 @@ def admin(odoo):
     return odoo.login("admin")
 
 
+@pytest.fixture
+def person(request, odoo, google, admin):
+    """``person(name)``: a user of this test's own, with a calendar at Google."""
+    test = re.sub(r"\W+", ".", request.node.name.removeprefix("test_")).strip(".")
+
+    def make(name, **user):
+        return Connected(odoo, google, admin, f"{name}.{test}".lower(), **user)
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def browser():
     with sync_playwright() as playwright:
@@ -97,7 +109,8 @@ def shot(request):
     folder = artefacts("e2e", re.sub(r"\W+", "-", request.node.name).strip("-"))
 
     def take(page, name):
-        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        path = folder / f"{name}.png"
+        page.screenshot(path=path, full_page=True, animations="disabled")
 
     return take
 
