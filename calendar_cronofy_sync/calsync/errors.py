@@ -19,6 +19,7 @@
     ├── PlanLimit              the provider's price plan does not include it
     ├── Unsupported            the provider cannot do it for this calendar (e.g. push)
     ├── Misconfigured          wrong client id, secret or address: for the administrator
+    │   └── PlaceRefused       the data would lie where it must not, or nobody knows where
     ├── RuleUnreadable         a recurrence rule that cannot be expanded
     ├── ItemUnreadable         an item that cannot be understood
     └── KeyUnavailable         the encryption key is missing or does not fit the tokens
@@ -116,6 +117,10 @@ class Unsupported(SyncError):
 
 class Misconfigured(SyncError):
     """The client id, the client secret or an address is wrong."""
+
+
+class PlaceRefused(Misconfigured):
+    """The data center is none that there is, or none that the company allows."""
 
 
 class RuleUnreadable(SyncError):

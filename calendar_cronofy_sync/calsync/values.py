@@ -336,3 +336,5 @@ class Channel:
     resource_id: str = ""
     #: aware UTC; None = does not expire
     expires: datetime | None = None
+    #: where its notifications go, "" when that is not told
+    address: str = ""

@@ -46,8 +46,8 @@ class NotifyController(http.Controller):
     )
     def cronofy(self, token):
         body = request.httprequest.get_data()
-        application = request.env["calendar.sync.account"]._application_of("cronofy")
-        secrets = application.client_secret.split(",")
+        accounts = request.env["calendar.sync.account"]
+        secrets = accounts._parameter("cronofy_client_secret").split(",")
         signed = verified(body, request.httprequest.headers.get(HMAC_HEADER), secrets)
         channel = request.env["calendar.sync.channel"].sudo()
         channel = channel.search([("name", "=", token)], limit=1)

@@ -55,7 +55,11 @@ class CalendarSyncOAuth(http.Controller):
         """Send the user to the provider's consent page."""
         self._check_access(provider)
         accounts = request.env["calendar.sync.account"]
-        app = accounts._application_of(provider)
+        try:
+            accounts._check_place(provider, request.env.user.company_id)
+            app = accounts._application_of(provider)
+        except SyncError as err:
+            return self._failure(provider, err)
         if not app.client_id or not app.client_secret:
             return self._page("not_configured", provider)
         account = accounts._current(provider)
@@ -102,8 +106,9 @@ class CalendarSyncOAuth(http.Controller):
         if error:
             return self._refused(provider, error)
         accounts = request.env["calendar.sync.account"]
-        app = accounts._application_of(provider)
         try:
+            accounts._check_place(provider, request.env.user.company_id)
+            app = accounts._application_of(provider)
             grant = PROVIDERS[provider].exchange(
                 app,
                 code=code,
@@ -128,6 +133,34 @@ class CalendarSyncOAuth(http.Controller):
                 "other_account", provider, account=account, email=email, status=409
             )
         account = accounts._connect(provider, asked.mode, email, grant, calendars)
+        return request.redirect(f"/odoo/calendar-connections/{account.id}")
+
+    @http.route(
+        "/calendar_sync/conferencing/<string:provider>",
+        type="http",
+        auth="user",
+        methods=["GET"],
+        website=False,
+        sitemap=False,
+    )
+    def conferencing(self, provider, error="", **kwargs):
+        """The user comes back from the page where video services are connected.
+
+        Nothing of the address is believed: what is connected is asked for.
+        """
+        self._check_access(provider)
+        account = request.env["calendar.sync.account"]._current(provider)
+        if not account or not account.can_confer:
+            raise request.not_found()
+        if error:
+            return self._to_preferences(
+                request.env._("No video service was connected. Nothing has changed.")
+            )
+        try:
+            with account._connected() as remote:
+                account._store_conferencing(remote.conferencing_profiles())
+        except SyncError as err:
+            return self._failure(provider, err)
         return request.redirect(f"/odoo/calendar-connections/{account.id}")
 
     # -------------------------------------------- steps

@@ -101,7 +101,6 @@ class CalendarSyncAccount(models.Model):
     imported_count = fields.Integer("Imported", compute="_compute_link_counts")
     run_count = fields.Integer("Runs", compute="_compute_run_count")
     competing = fields.Boolean(compute="_compute_competing")
-    storage_note = fields.Text("What is stored", compute="_compute_storage_note")
 
     _user_provider_uniq = models.UniqueIndex(
         "(user_id, provider) WHERE state != 'revoked'",
@@ -195,35 +194,6 @@ class CalendarSyncAccount(models.Model):
                 and bool(settings.google_calendar_rtoken)
                 and not settings.google_synchronization_stopped
             )
-
-    @api.depends("provider", "mode")
-    @api.depends_context("lang")
-    def _compute_storage_note(self):
-        """What is kept of the user's calendars, here and at the provider."""
-        here = {
-            "two_way": self.env._(
-                "Odoo stores the appointments of the calendars read into it (title, "
-                "time, description, place, visibility, guests who are known here), the "
-                "list of your calendars, and for each appointment what both sides last "
-                "agreed on. The journal of the runs is deleted after 30 days."
-            ),
-            "availability": self.env._(
-                "Odoo stores your address and the list of your calendars. Your busy "
-                "times are asked when somebody looks for a slot, and forgotten; titles "
-                "and places are never asked for."
-            ),
-        }
-        there = {
-            "cronofy": self.env._(
-                "Cronofy itself keeps a copy of your calendars in the data center that "
-                "your administrator chose: your own appointments for up to 30 days, "
-                "those written by Odoo for up to 90 days after the permission ended. "
-                "To have them deleted earlier, write to Cronofy's support."
-            ),
-        }
-        for account in self:
-            notes = (here.get(account.mode), there.get(account.provider))
-            account.storage_note = " ".join(note for note in notes if note)
 
     # -------------------------------------------- rights and rules
 
@@ -344,10 +314,10 @@ class CalendarSyncAccount(models.Model):
         self.ensure_one()
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Synchronisation runs"),
             "res_model": "calendar.sync.run",
             "view_mode": "list,form",
             "domain": [("account_id", "=", self.id)],
+            "name": self.env._("Synchronisation runs"),
         }
 
     def action_remove_imported(self):
@@ -459,6 +429,8 @@ class CalendarSyncAccount(models.Model):
         """Bring the list of calendars up to date with the provider's."""
         with self._connected() as provider:
             listed = provider.calendars()
+            if self.can_confer:
+                self._store_conferencing(provider.conferencing_profiles())
         self._store_calendars(listed)
 
     def _store_calendars(self, listed):

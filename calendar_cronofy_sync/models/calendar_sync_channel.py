@@ -103,9 +103,7 @@ class CalendarSyncChannel(models.Model):
                 }
             )
         else:
-            self.write(
-                {"state": "refused", "expires": fields.Datetime.now() + REFUSED}
-            )
+            self.write({"state": "refused", "expires": fields.Datetime.now() + REFUSED})
 
     def _closed(self, answer):
         """The older of two channels was ended, or the provider will not end it: then it
@@ -123,6 +121,30 @@ class CalendarSyncChannel(models.Model):
         )
         newest = {channel.calendar_id: channel for channel in reversed(channels)}
         return channels.filtered(lambda c: newest[c.calendar_id] != c)
+
+    @api.model
+    def _ours_address(self, account):
+        """What the addresses begin with to which this database had notices sent."""
+        return account._base_url() + ADDRESSES[account.provider].partition("{")[0]
+
+    @api.model
+    def _compare(self, account, listed):
+        """Ours that the provider does not list are forgotten, and opened again; those it
+        lists and we do not know are returned, to be ended.
+
+        Only those that come to this Odoo's address: another one with the same client
+        has its own.
+        """
+        known = self.search([("account_id", "=", account.id), ("state", "=", "open")])
+        open_there = {channel.channel_id for channel in listed}
+        known.filtered(lambda channel: channel.channel_ref not in open_there).unlink()
+        names = set(known.exists().mapped("channel_ref"))
+        ours = self._ours_address(account)
+        return [
+            channel
+            for channel in listed
+            if channel.channel_id not in names and channel.address.startswith(ours)
+        ]
 
     @api.model
     def _forget_ended(self):

@@ -11,9 +11,11 @@ from ..calsync.errors import (
     AuthExpired,
     KeyUnavailable,
     Misconfigured,
+    PlaceRefused,
     ScopeMissing,
     SyncError,
 )
+from ..calsync.providers import PROVIDERS
 from .calendar_sync_run import INTERVAL
 
 #: seconds after which a cron call starts no further request; the rest goes on next time
@@ -27,6 +29,8 @@ class CalendarSyncAccount(models.Model):
 
     # until then the provider takes no writes from this account; reading goes on
     push_after = fields.Datetime(readonly=True)
+    # the next run compares the channels there with ours
+    reconcile = fields.Boolean(readonly=True)
 
     # ------------------------------------------------------------
     # The cron
@@ -139,7 +143,25 @@ class CalendarSyncAccount(models.Model):
         ).unlink()
         self.env["calendar.sync.series"]._forget_ended()
         self.env["calendar.sync.channel"]._forget_ended()
+        self._look_again()
         self._close_up()
+
+    @api.model
+    def _look_again(self):
+        """Have everything listed, and the channels compared, where the provider's deltas
+        and notifications may have missed something."""
+        forgetful = [name for name, kind in PROVIDERS.items() if kind.forgetful]
+        accounts = self.sudo().search(
+            [
+                ("provider", "in", forgetful),
+                ("state", "=", "active"),
+                ("mode", "=", "two_way"),
+                ("last_sync", "!=", False),
+            ]
+        )
+        accounts.calendar_ids.write({"sync_token": False})
+        accounts.write({"reconcile": True})
+        accounts._make_due()
 
     @api.model
     def _keep_days(self):
@@ -249,6 +271,16 @@ class CalendarSyncAccount(models.Model):
                 self.env._(
                     "The stored permission cannot be decrypted. Please connect again; "
                     "your administrator should look at the option calendar_sync_key."
+                ),
+            ),
+            (
+                PlaceRefused,
+                None,
+                self.env._(
+                    "The data center of %(provider)s that is set is none that your "
+                    "company allows, or none that there is. Nothing is exchanged until "
+                    "your administrator has mended it in the settings.",
+                    provider=provider,
                 ),
             ),
             (

@@ -15,6 +15,7 @@ from ..calsync.errors import (
     KeyUnavailable,
     Misconfigured,
     NotFound,
+    PlaceRefused,
     PlanLimit,
     RateLimited,
     ScopeMissing,
@@ -23,6 +24,7 @@ from ..calsync.errors import (
     Unsupported,
 )
 from ..calsync.providers import PROVIDERS
+from ..calsync.providers.cronofy import hosts as data_center_hosts
 from ..calsync.values import Application, Grant, Window
 from ..calsync.vault import Vault, new_key
 
@@ -31,15 +33,8 @@ _logger = logging.getLogger(__name__)
 #: what a new connection is for, unless the user asks for the other mode
 DEFAULT_MODES = {"google": "two_way", "cronofy": "availability"}
 
-#: the part of Cronofy's host names that tells the data center
-CRONOFY_ZONES = {
-    "us": "",
-    "de": "-de",
-    "uk": "-uk",
-    "au": "-au",
-    "ca": "-ca",
-    "sg": "-sg",
-}
+#: the data center of a new installation
+DATA_CENTER = "de"
 
 #: where the services live: system parameter that replaces it, and the real address
 HOSTS = {
@@ -50,8 +45,8 @@ HOSTS = {
         "revoke_url": ("google_revoke_url", "https://oauth2.googleapis.com/revoke"),
     },
     "cronofy": {
-        "api_url": ("cronofy_api_url", "https://api{zone}.cronofy.com"),
-        "auth_url": ("cronofy_app_url", "https://app{zone}.cronofy.com"),
+        "api_url": ("cronofy_api_url", "{api}"),
+        "auth_url": ("cronofy_app_url", "{app}"),
         "token_url": ("", "{api_url}/oauth/token"),
         "revoke_url": ("", "{api_url}/oauth/token/revoke"),
     },
@@ -83,25 +78,51 @@ class CalendarSyncAccount(models.Model):
 
     @api.model
     def _application_of(self, provider):
-        """The registered client and the hosts of a provider."""
-        zone = CRONOFY_ZONES.get(self._parameter("cronofy_data_center", "de"), "-de")
+        """The registered client and the hosts of a provider.
+
+        :raises PlaceRefused: the data center is none that Cronofy has
+        """
+        api, app = "", ""
+        if provider == "cronofy":
+            # also where the addresses are replaced: a typing error never goes unseen
+            api, app = data_center_hosts(self._data_center())
         hosts = {}
         for name, (parameter, address) in HOSTS[provider].items():
             known = {key: url.rstrip("/") for key, url in hosts.items()}
             own = parameter and self._parameter(parameter)
-            hosts[name] = own or address.format(zone=zone, **known)
+            hosts[name] = own or address.format(api=api, app=app, **known)
         return Application(
             client_id=self._parameter(f"{provider}_client_id"),
             client_secret=self._parameter(f"{provider}_client_secret"),
             **hosts,
         )
 
+    @api.model
+    def _data_center(self):
+        return self._parameter("cronofy_data_center", DATA_CENTER).lower()
+
+    @api.model
+    def _check_place(self, provider, company):
+        """Does the company allow the data to lie where the service keeps it?
+
+        :raises PlaceRefused: it does not, or nobody knows where that is
+        """
+        if provider == "cronofy":
+            data_center_hosts(self._data_center())
+            # sudo: every user's connections keep to the rule, which admins see
+            allowed = company.sudo()._cronofy_places()
+            if allowed and self._data_center() not in allowed:
+                raise PlaceRefused(reason=self._data_center())
+
     def _application(self):
         return self._application_of(self.provider)
 
     def _permissions_page(self):
         page = PERMISSIONS_PAGES[self.provider]
-        return page.format(auth_url=self._application().auth_url)
+        try:
+            return page.format(auth_url=self._application().auth_url)
+        except PlaceRefused:
+            return page.format(auth_url="https://app.cronofy.com")
 
     def _window(self):
         """Which events are synchronised now."""
@@ -214,6 +235,7 @@ class CalendarSyncAccount(models.Model):
 
     def _provider(self):
         """The account at its service; nothing is sent yet."""
+        self._check_place(self.provider, self.user_id.company_id)
         return PROVIDERS[self.provider](self._application(), self._grant())
 
     @contextmanager
@@ -305,6 +327,8 @@ class CalendarSyncAccount(models.Model):
                 "email": email,
                 "state": back.get(account.state, account.state),
                 "failures": 0,
+                "closed_on": False,
+                "closed_note": False,
             }
         )
         account._store_calendars(calendars)
@@ -367,6 +391,15 @@ def explain(env, error, provider):
             env._(
                 "%(provider)s was not given every permission that this connection "
                 "needs. Connect again and leave all boxes ticked.",
+                provider=provider,
+            ),
+        ),
+        (
+            PlaceRefused,
+            env._(
+                "Your company does not allow data to lie in the data center of "
+                "%(provider)s that is set, or there is none of that name. Ask your "
+                "administrator.",
                 provider=provider,
             ),
         ),

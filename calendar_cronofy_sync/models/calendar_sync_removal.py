@@ -2,7 +2,6 @@
 
 import logging
 import uuid
-from contextlib import suppress
 
 from odoo import api, fields, models
 from odoo.fields import Command
@@ -30,18 +29,27 @@ PARTS = (
 class CalendarSyncAccount(models.Model):
     _inherit = "calendar.sync.account"
 
-    def _revoke(self, events="keep"):
-        """End the connection for good.
+    closed_on = fields.Datetime("Revoked on", readonly=True, copy=False)
+    closed_note = fields.Text(
+        "What was done", readonly=True, copy=False, help="Kept as a proof."
+    )
+
+    def _revoke(self, events="keep", *, reason=""):
+        """End the connection for good: notifications, events, permission, tokens, in
+        this order, because each takes the next one to be there. (Availability rules are
+        never made at Cronofy, so there are none to delete.)
 
         The settings, and with ``keep`` the links, stay with the revoked connection, so
         that the same account connected again later finds its events and doubles none.
 
         :param events: ``keep``, ``remove_imported`` or ``remove_all``
+        :param reason: why it ends, where that is not its owner's own wish
         :return: what could not be done at the provider, for the owner
         """
         self.ensure_one()
         account = self.sudo()
         account.claim = uuid.uuid4().hex  # a run that is on its way stops here
+        silent = account._silence()
         problems = [account._remove(events), account._withdraw()]
         account._clear_attention()
         text = "\n".join(problem for problem in problems if problem)
@@ -55,8 +63,51 @@ class CalendarSyncAccount(models.Model):
                 "attention": text or False,
             }
         )
+        account._prove(reason, silent=silent, withdrawn=not problems[1])
         _logger.info("account %s: revoked (%s)", account.id, events)
         return text
+
+    def _silence(self):
+        """End the notifications, which takes the permission that is withdrawn later.
+
+        :return: whether the provider confirmed it
+        """
+        channels = self.env["calendar.sync.channel"].search(
+            [("account_id", "in", self.ids)]
+        )
+        if not channels:
+            return True
+        try:
+            with self._connected() as provider:
+                return self._stop_channels(provider)
+        except SyncError:
+            channels.exists().unlink()
+            return False
+
+    def _prove(self, reason, *, silent, withdrawn):
+        """Keep a line on what was done: on the connection, which administrators see, and
+        in its journal. It names nothing of what was in the calendars."""
+        env = self._in_owners_language().env
+        note = " ".join(
+            (
+                reason,
+                env._("Notifications ended.")
+                if silent
+                else env._("Notifications could not be ended; they are not heard."),
+                env._("Permission withdrawn.")
+                if withdrawn
+                else env._("The permission could not be withdrawn there."),
+                env._("Tokens deleted."),
+            )
+        ).strip()
+        now = fields.Datetime.now()
+        self.write({"closed_on": now, "closed_note": note})
+        run = self.env["calendar.sync.run"].create(
+            {"account_id": self.id, "state": "done", "started": now, "finished": now}
+        )
+        self.env["calendar.sync.run.line"].create(
+            {"run_id": run.id, "kind": "closed", "message": note}
+        )
 
     def _withdraw(self):
         """Take the permission back at the provider.
@@ -66,9 +117,7 @@ class CalendarSyncAccount(models.Model):
 
         :return: why it could not be done, for the owner; empty when it was
         """
-        # ending notifications takes the permission that is withdrawn next
-        with suppress(SyncError), self._connected() as provider:
-            self._stop_channels(provider)
+        self._silence()
         others = self.sudo().search(
             [
                 ("id", "!=", self.id),
@@ -210,21 +259,14 @@ class CalendarSyncAccount(models.Model):
 
     @api.model
     def _revoke_departed(self):
-        """Close the connections of archived users."""
-        departed = self.sudo().search(
-            [("user_id.active", "=", False), ("state", "!=", "revoked")]
-        )
-        for account in departed:
-            account._revoke("keep")
-            account.attention = "\n".join(
-                filter(
-                    None,
-                    (
-                        account.env._(
-                            "Closed on %(date)s, because the user was archived.",
-                            date=fields.Date.today(),
-                        ),
-                        account.attention,
-                    ),
-                )
-            )
+        """Close the connections of archived users, and of those whose employee was
+        archived and who have not connected again since."""
+        # sudo: the permissions of people who left are everybody's concern
+        open_ones = self.sudo().search([("state", "!=", "revoked")])
+        for account in open_ones:
+            user = account.user_id
+            env = account._in_owners_language().env
+            if not user.active:
+                account._revoke("keep", reason=env._("The user was archived."))
+            elif account.state == "paused" and user._without_employee():
+                account._revoke("keep", reason=env._("The employee was archived."))

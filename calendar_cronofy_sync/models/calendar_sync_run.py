@@ -113,7 +113,7 @@ class CalendarSyncRun(models.Model):
     error = fields.Text(readonly=True)
     line_ids = fields.One2many("calendar.sync.run.line", "run_id", readonly=True)
 
-    @api.depends("started", "account_id")
+    @api.depends("started")
     def _compute_display_name(self):
         for run in self:
             started = fields.Datetime.context_timestamp(run, run.started)
@@ -166,7 +166,7 @@ class CalendarSyncRun(models.Model):
         account = self.account_id
         self._list_new()
         waiting = account.push_after and account.push_after > fields.Datetime.now()
-        if self._missing_channels() or (
+        if account.reconcile or self._missing_channels() or (
             not waiting and account._anything_pending()
         ):
             return True
@@ -185,6 +185,10 @@ class CalendarSyncRun(models.Model):
     def _watch(self, provider):
         """See to it that every calendar that is listed tells us when it changes."""
         Channel = self.env["calendar.sync.channel"]
+        if self.account_id.reconcile:
+            listed = yield partial(_ask, provider.channels)
+            for channel in self._transact(self._take_channels, listed):
+                yield partial(_ask, provider.unwatch, channel)
         for channel, request in self._transact(self._take_openings):
             remote_id = channel.calendar_id.remote_id
             answer = yield partial(_ask, provider.watch, remote_id, **request)
@@ -192,6 +196,13 @@ class CalendarSyncRun(models.Model):
         for channel in self._transact(Channel._superseded, self.account_id):
             answer = yield partial(_ask, provider.unwatch, channel._value())
             self._transact(channel._closed, answer)
+
+    def _take_channels(self, listed):
+        """The channels to end; ``listed`` may be the refusal to tell them."""
+        self.account_id.reconcile = False
+        if isinstance(listed, SyncError):
+            return []
+        return self.env["calendar.sync.channel"]._compare(self.account_id, listed)
 
     def _take_openings(self):
         Channel = self.env["calendar.sync.channel"]
@@ -362,6 +373,7 @@ class CalendarSyncRunLine(models.Model):
             ("conflict", "Conflict"),
             ("held", "Held back"),
             ("failed", "Failed"),
+            ("closed", "Connection closed"),
         ],
         required=True,
     )

@@ -145,6 +145,13 @@ class ResUsers(models.Model):
             },
         }
 
+    def _without_employee(self):
+        """Those of the users who have employees, but no active one any more."""
+        # sudo: of the employee only whether there is an active one
+        employees = self.env["hr.employee"].sudo().with_context(active_test=False)
+        employees = employees.search([("user_id", "in", self.ids)])
+        return employees.user_id - employees.filtered("active").user_id
+
     def write(self, vals):
         result = super().write(vals)
         if "active" in vals and not vals["active"]:
@@ -183,7 +190,11 @@ class CalendarSyncAccount(models.Model):
         )
 
     def _stop_for_departure(self):
-        """Pause what belongs to an archived user; housekeeping revokes it."""
-        self.filtered(lambda a: a.state in ("setup", "active", "reconnect")).write(
+        """Pause what belongs to somebody who left; housekeeping, called at once, revokes
+        it: that takes the network, and is no part of archiving."""
+        open_ones = self.filtered(lambda account: account.state != "revoked")
+        open_ones.filtered(lambda account: account.state != "paused").write(
             {"state": "paused", "next_sync": False}
         )
+        if open_ones:
+            self.env.ref("calendar_cronofy_sync.ir_cron_housekeeping").sudo()._trigger()

@@ -37,6 +37,13 @@ class Provider(Protocol):
     request_count: int
     #: does it know series? Otherwise every occurrence is an event of its own, both ways
     series: bool
+    #: may its deltas and notifications miss something? Then everything is listed, and
+    #: the channels are compared with ours (``channels``), once a day
+    forgetful: bool
+    #: what :attr:`..values.Write.video` asks for: the name of the only service there is,
+    #: ``profiles`` where the account has its own choice (``conferencing_url``,
+    #: ``conferencing_profiles``), "" where there are no video links
+    conferencing: str
 
     @staticmethod
     def scopes(mode: str) -> tuple[str, ...]:
@@ -113,6 +120,15 @@ class Provider(Protocol):
 
     def unwatch(self, channel: Channel) -> None:
         """End a subscription. An unknown one is a success."""
+
+    def channels(self) -> list[Channel]:
+        """The open subscriptions of this application (only where ``forgetful``)."""
+
+    def conferencing_url(self, *, redirect_uri: str, provider_name: str = "") -> str:
+        """Where the person connects a video service (only with ``profiles``)."""
+
+    def conferencing_profiles(self) -> dict[str, str]:
+        """{profile id: service} of what is connected (only with ``profiles``)."""
 
     def close(self) -> None:
         """Give the connection back."""

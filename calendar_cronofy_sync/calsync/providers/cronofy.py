@@ -40,6 +40,7 @@ from ..errors import (
     Gone,
     Misconfigured,
     NotFound,
+    PlaceRefused,
     PlanLimit,
     RateLimited,
     Rejected,
@@ -81,6 +82,9 @@ UTC = timezone.utc
 
 #: Where the data of an application lives; ``us`` has no suffix.
 DATA_CENTERS = ("us", "de", "uk", "au", "ca", "sg")
+#: Days that Cronofy keeps its copies: of the person's own events after the last
+#: permission, of events that an application wrote after the permission has ended.
+KEEPS_EXTERNAL, KEEPS_MANAGED = 30, 90
 
 # Not documented: whether ``free_busy`` alone may list calendars and read the account;
 # so both are asked for by name. ``free_busy`` is the smallest scope that tells busy
@@ -148,11 +152,13 @@ HMAC_HEADER = "Cronofy-HMAC-SHA256"
 def hosts(data_center: str) -> tuple[str, str]:
     """Addresses of the API and of the hosted pages.
 
-    :raises Misconfigured: there is no such data center
+    :raises PlaceRefused: there is no such data center
     """
     name = data_center.strip().lower() or "us"
     if name not in DATA_CENTERS:
-        raise Misconfigured(f"Cronofy has no data center named {data_center!r}.")
+        raise PlaceRefused(
+            f"Cronofy has no data center named {data_center!r}.", reason="unknown"
+        )
     suffix = "" if name == "us" else f"-{name}"
     return f"https://api{suffix}.cronofy.com", f"https://app{suffix}.cronofy.com"
 
@@ -359,6 +365,8 @@ class CronofyProvider:
 
     #: Cronofy lays every series out and takes none
     series = False
+    forgetful = True
+    conferencing = "profiles"
 
     def __init__(
         self,
@@ -877,7 +885,12 @@ class CronofyProvider:
         self, calendar_id: str, *, address: str, channel_id: str, secret: str
     ) -> Channel:
         """Cronofy names the channel itself, signs with the client's secret, and its
-        channels do not expire."""
+        channels do not expire.
+
+        One channel for all calendars of an account would do (128 are possible). There
+        is one for each, as elsewhere: a calendar is then watched and left alone without
+        the others, and the engine needs no second kind of channel.
+        """
         if len(address) > LONGEST_ADDRESS:
             raise Unsupported("The address for notifications is too long for Cronofy.")
         filters = {"calendar_ids": [calendar_id], "only_managed": False}
@@ -889,7 +902,7 @@ class CronofyProvider:
         channel = _object(reply, "channel", dict)
         if not isinstance(channel.get("channel_id"), str):
             raise Unavailable(reason="channel without id")
-        return Channel(channel_id=channel["channel_id"])
+        return Channel(channel_id=channel["channel_id"], address=address)
 
     def unwatch(self, channel: Channel) -> None:
         path = f"/v1/channels/{quote(channel.channel_id, safe='')}"
@@ -902,7 +915,9 @@ class CronofyProvider:
         """The subscriptions that are open, for comparing with those we know of."""
         rows = _object(self._call("GET", "/v1/channels"), "channels", list)
         return [
-            Channel(channel_id=row["channel_id"])
+            Channel(
+                channel_id=row["channel_id"], address=_str(row.get("callback_url"))
+            )
             for row in _rows(rows)
             if isinstance(row.get("channel_id"), str)
         ]

@@ -101,15 +101,15 @@ COVERED_BY = {
     APP_CREATED: {APP_CREATED, _SCOPE, _SCOPE + ".calendars"},
 }
 ROLES = ("owner", "writer", "reader", "freeBusyReader")
-_PAGE_FIELDS = (
-    f"nextPageToken,nextSyncToken,timeZone,accessRole,items({GOOGLE_ITEM})"
-)
+_PAGE_FIELDS = f"nextPageToken,nextSyncToken,timeZone,accessRole,items({GOOGLE_ITEM})"
 
 
 class GoogleProvider:
     """One Google account."""
 
     series = True
+    forgetful = False
+    conferencing = "hangoutsMeet"
 
     def __init__(
         self,

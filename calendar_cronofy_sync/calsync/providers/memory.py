@@ -308,6 +308,8 @@ class MemoryProvider:
     """One account at a :class:`MemoryServer`."""
 
     series = True
+    forgetful = False
+    conferencing = "memory"
 
     def __init__(self, server: MemoryServer, account: str) -> None:
         self._server, self._account = server, account
