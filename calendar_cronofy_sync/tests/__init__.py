@@ -19,4 +19,6 @@ from . import test_revoke
 from . import test_settings
 from . import test_interview_schedule
 from . import test_cronofy
+from . import test_cronofy_life
+from . import test_cronofy_places
 from . import test_strangers

@@ -310,7 +310,7 @@ class TestAccount(ConnectCase):
         self.assertEqual(account.state, "revoked")
         self.assertFalse(account.sudo().grant)
         self.assertIn("ann@example.com", self.server.revoked)
-        self.assertIn("archived", account.sudo().attention)
+        self.assertIn("archived", account.sudo().closed_note)
 
     def test_a_deleted_user_takes_the_connection_along(self):
         account = self.connect(self.colleague, email="bob@example.com")

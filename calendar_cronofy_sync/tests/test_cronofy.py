@@ -1,10 +1,8 @@
 """The synchronisation with Cronofy: accepted is not written, and there are no series.
 
-The service is the simulator of this repository, over HTTP; an addon that was installed
-alone has none.
+The service is the simulator of this repository, over HTTP.
 """
 
-import unittest
 from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
@@ -12,140 +10,18 @@ from urllib.parse import parse_qs, urlsplit
 from odoo.tests import HttpCase, new_test_user, tagged
 from odoo.tools import config
 
-from ..calsync.providers import cronofy
-from ..calsync.providers.cronofy import CronofyProvider
-from ..calsync.transport import Limiter, Wire
-from ..calsync.values import Application, Grant
 from ..calsync.vault import new_key
-from ..models.calendar_sync_grant import CalendarSyncAccount as Granted
-from .sync_case import SyncCase
-
-try:
-    from simulators.cronofy import DEMO_CLIENT, DEMO_SECRET, CronofySimulator
-except ImportError:
-    CronofySimulator = None
-
-
-class SimulatorMixin:
-    """A running simulator, and requests that Odoo's tests let through to it."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.sim = CronofySimulator().start()
-        cls.addClassCleanup(cls.sim.stop)
-        make = Wire.__init__
-
-        def one_limit(wire, *addresses, **options):
-            make(wire, *addresses, **options)
-            # Odoo's guard of its tests does not understand a pair of time limits
-            wire._timeout = 15
-
-        cls.startClassPatcher(patch.object(Wire, "__init__", one_limit))
+from .cronofy_case import (
+    CronofyCase,
+    SimulatorMixin,
+    needs_simulator,
+    set_parameters,
+)
 
 
 @tagged("post_install", "-at_install")
-@unittest.skipUnless(CronofySimulator, "the simulator is no part of the addon")
-class TestCronofySync(SimulatorMixin, SyncCase):
-    def setUp(self):
-        super().setUp()
-        self.sim.reset()
-        self.startPatcher(patch.object(cronofy, "CONFIRM", (0.0, 0.0)))
-        self.startPatcher(patch.object(cronofy, "THOROUGH", 1))
-        self.grants = {}
-
-        def provider(account):
-            url = self.sim.url
-            app = Application(
-                client_id=DEMO_CLIENT,
-                client_secret=DEMO_SECRET,
-                api_url=url,
-                auth_url=url,
-                token_url=f"{url}/oauth/token",
-                revoke_url=f"{url}/oauth/token/revoke",
-            )
-            return CronofyProvider(app, self.grants[account.email], limiter=Limiter())
-
-        self.startPatcher(patch.object(Granted, "_provider", provider))
-        self.account = self.connect(self.ann)
-        self.calendar = self.account.target_calendar_id
-        self.sync()
-
-    def connect(self, user, **values):
-        key = user.email.partition("@")[0]
-        found = self.sim.add_person(
-            key, email=user.email, tz="Europe/Berlin", calendars=["Calendar", "Odoo"]
-        )["calendars"]
-        scope = " ".join(CronofyProvider.scopes("two_way"))
-        tokens = self.sim.grant(key, scope)
-        self.grants[user.email] = Grant(
-            access_token=tokens["access_token"], refresh_token=tokens["refresh_token"]
-        )
-        account = self.env["calendar.sync.account"].create(
-            {
-                "user_id": user.id,
-                "provider": "cronofy",
-                "mode": "two_way",
-                "email": user.email,
-                "state": "active",
-                **values,
-            }
-        )
-        calendars = self.env["calendar.sync.calendar"].create(
-            [
-                {
-                    "account_id": account.id,
-                    "remote_id": remote_id,
-                    "name": name,
-                    "access_role": "owner",
-                    "is_source": name == "Calendar",
-                }
-                for name, remote_id in found.items()
-            ]
-        )
-        account.target_calendar_id = calendars[1]
-        return account
-
-    def there(self, calendar="Odoo"):
-        """What ann sees in a calendar of hers, by title."""
-        return {event["summary"]: event for event in self.sim.events("ann", calendar)}
-
-    def local(self, days=2, hours=9):
-        """A time on ann's clock, as she would type it."""
-        start = self.at(days, hours).start.replace(tzinfo=None)
-        return [str(start), str(start + timedelta(hours=1))]
-
-    def enter(self, summary="Lunch", **more):
-        start, end = self.local()
-        return self.sim.add_event("ann", "Calendar", summary, start, end, **more)
-
-    def here(self, name):
-        return (
-            self.env["calendar.event"]
-            .with_context(active_test=False)
-            .search(
-                [("name", "=", name), ("partner_ids", "in", self.ann.partner_id.id)]
-            )
-        )
-
-    def writes(self):
-        return self.sim.counters().get("POST 202", 0) + self.sim.counters().get(
-            "DELETE 202", 0
-        )
-
-    def quiet(self):
-        """A further run writes nothing on either side."""
-        before = self.writes()
-        stamps = self.here_all().mapped("write_date")
-        self.sync()
-        self.assertEqual(self.writes(), before)
-        self.assertEqual(self.here_all().mapped("write_date"), stamps)
-
-    def here_all(self):
-        return self.env["calendar.event"].search(
-            [("partner_ids", "in", self.ann.partner_id.id)]
-        )
-
+@needs_simulator
+class TestCronofySync(CronofyCase):
     def test_foreign_events_come_and_change_and_go(self):
         uid = self.enter(
             description="1 < 2\nand more", location="Room 5", private=False
@@ -288,7 +164,7 @@ class TestCronofySync(SimulatorMixin, SyncCase):
 
 
 @tagged("post_install", "-at_install")
-@unittest.skipUnless(CronofySimulator, "the simulator is no part of the addon")
+@needs_simulator
 class TestCronofyConnect(SimulatorMixin, HttpCase):
     """From the link in the preferences through both consent pages and back."""
 
@@ -299,14 +175,7 @@ class TestCronofyConnect(SimulatorMixin, HttpCase):
         self.calendars = self.sim.add_person(
             "ann", service="icloud", calendars=["Home", "Work"]
         )["calendars"]
-        icp = self.env["ir.config_parameter"].sudo()
-        for name, value in {
-            "client_id": DEMO_CLIENT,
-            "client_secret": DEMO_SECRET,
-            "api_url": self.sim.url,
-            "app_url": self.sim.url,
-        }.items():
-            icp.set_param(f"calendar_cronofy_sync.cronofy_{name}", value)
+        set_parameters(self.env, self.sim)
         self.ann = new_test_user(
             self.env, "ann_cronofy", email="ann@odoo.example", password="ann_cronofy"
         )
