@@ -6,12 +6,19 @@ and its exceptions mean for them is worked out here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
+from itertools import islice
 
 from .recurrence import Occurrence, expand, instance_id, zone
 from .values import Fields, RemoteEvent, When, Window, from_moment, moment
+
+#: Odoo makes no more events than 720 of a series
+MOST = 750
+#: later than any rule's end
+FAR = datetime(9000, 1, 1, tzinfo=timezone.utc)
 
 #: versions of occurrences that merely follow their master; never sent as If-Match
 DERIVED = "master:"
@@ -102,16 +109,10 @@ def lay_out(
     starts = [when.start for _key, when in events]
     last = max(starts, default=first.start)
     # a rule without end has more places than Odoo made events: those are left alone
-    slots = [
-        occurrence.start
-        for occurrence in expand(
-            [rule],
-            first.start,
-            tz=first.tz or "UTC",
-            until=last + timedelta(days=1),
-        )
-        if occurrence.start <= last
-    ]
+    ends = re.search(r"\b(COUNT|UNTIL)=", rule)
+    until = (FAR.date() if first.allday else FAR) if ends else last + timedelta(days=1)
+    found = expand([rule], first.start, tz=first.tz or "UTC", until=until)
+    slots = [o.start for o in islice(found, MOST) if ends or o.start <= last]
     taken = {moment(slot): slot for slot in slots}
     places, others = {}, []
     for key, when in sorted(events, key=lambda pair: pair[1].start):

@@ -4,6 +4,7 @@ from . import test_sync_trust
 from . import test_sync_shared
 from . import test_sync_errors
 from . import test_sync_crash
+from . import test_sync_convergence
 from . import test_account
 from . import test_rights
 from . import test_interview_slots
