@@ -107,10 +107,10 @@ class HrApplicant(models.Model):
             return self.action_schedule_interview()
         return {
             "type": "ir.actions.act_window",
-            "name": self.env._("Interviews"),
             "res_model": "hr.interview",
             "view_mode": "list,form,calendar",
             "domain": [("applicant_id", "=", self.id), ("parent_id", "=", False)],
+            "name": self.env._("Interviews"),
             "context": {"default_applicant_id": self.id},
         }
 

@@ -693,7 +693,7 @@ class HrInterview(models.Model):
             self.env._(
                 "The calendar of %(name)s could not be asked: %(problem)s.",
                 name=user.name,
-                problem=people[user].problem,
+                problem=people[user].problem.rstrip("."),
             )
             for user in sorted(users, key=lambda user: user.name)
         )

@@ -5,10 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytz
+from babel.dates import format_skeleton
 
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
-from odoo.tools import format_date
+from odoo.tools.misc import babel_locale_parse
 
 from ..calsync.availability import Group, Member, Step, find_sequences, find_slots
 from ..calsync.intervals import Interval, widen
@@ -214,7 +215,7 @@ class HrInterview(models.Model):
             )
 
     def _unknown_reason(self, user, person):
-        values = {"name": user.name, "problem": person.problem}
+        values = {"name": user.name, "problem": person.problem.rstrip(".")}
         if self.unknown_policy == "odoo":
             return self.env._(
                 "%(name)s: unknown, could not be asked (%(problem)s); counts as free "
@@ -300,12 +301,7 @@ class HrInterview(models.Model):
             "panel": panel,
             "required": change.required,
             "size": change.size,
-            "day": change.range
-            and format_date(
-                self.env,
-                change.range.start.astimezone(pytz.timezone(self.tz)),
-                date_format="EEEE d.M.",
-            ),
+            "day": change.range and self._short_day(change.range.start),
         }
         texts = {
             "buffers": self.env._("without buffers"),
@@ -319,6 +315,15 @@ class HrInterview(models.Model):
             "notice": self.env._("at shorter notice"),
         }
         return texts[change.kind] % values
+
+    def _short_day(self, moment):
+        """Day of the week and date, in the order the reader's language has them."""
+        return format_skeleton(
+            "MMMEd",
+            moment,
+            tzinfo=pytz.timezone(self.tz),
+            locale=babel_locale_parse(self.env.lang),
+        )
 
     def _relaxed(self, change):
         """The values to write on the interview for a relaxation."""

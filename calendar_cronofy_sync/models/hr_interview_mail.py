@@ -2,8 +2,10 @@
 
 import base64
 
+import pytz
+
 from odoo import fields, models
-from odoo.tools import format_datetime
+from odoo.tools import format_date, format_time
 
 from .hr_interview_people import aware
 
@@ -115,10 +117,15 @@ class HrInterview(models.Model):
 
     def _when(self, tz=None):
         """When the interview takes place, in the interview's zone, as a text."""
-        zone = tz or self.tz
-        return ", ".join(
-            format_datetime(self.env, event.start, tz=zone, dt_format="full")
+        zone = pytz.timezone(tz or self.tz)
+        moments = [
+            aware(event.start).astimezone(zone)
             for event in self._events().sudo().sorted("start")
+        ]
+        return "; ".join(
+            f"{format_date(self.env, moment.date(), date_format='full')}, "
+            f"{format_time(self.env, moment.time(), time_format='short')}"
+            for moment in moments
         )
 
     # ------------------------------------------------------------------ iCalendar

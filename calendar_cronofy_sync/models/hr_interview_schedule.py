@@ -127,12 +127,12 @@ class HrInterview(models.Model):
         if user not in self._users():
             raise AccessError(self.env._("Only interviewers can be asked."))
         url = f"{self.get_base_url()}/odoo/calendar-services"
-        translated = self.with_context(lang=user.lang).env._
+        env = self.with_context(lang=user.lang).env
         self.sudo().message_notify(
             partner_ids=user.partner_id.ids,
             author_id=self.env.user.partner_id.id,
-            subject=translated("Please connect your calendar"),
-            body=translated(
+            subject=env._("Please connect your calendar"),
+            body=env._(
                 "%(name)s is looking for interview times and cannot see when you are "
                 "free. Connect your calendar once, only your busy times are asked for: "
                 "%(url)s",

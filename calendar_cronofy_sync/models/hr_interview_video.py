@@ -63,9 +63,8 @@ class HrInterview(models.Model):
             ("user_id", "in", users.ids),
             ("mode", "=", "two_way"),
             ("state", "=", "active"),
-            ("target_calendar_id", "!=", False),
         ]
-        found = accounts.search(domain)
+        found = accounts.search(domain).filtered(lambda a: a._video_profile())
         return found.sorted(lambda account: account.user_id != event.user_id)
 
     def _mail_complete(self, kind):
@@ -131,7 +130,7 @@ class HrInterview(models.Model):
             verb="patch",
             remote_id=link.remote_id,
             fields=link._value().remote,
-            video="default",
+            video=account._video_profile(),
         )
         provider = account._provider()
         try:

@@ -88,6 +88,21 @@ export class InterviewSchedule extends Component {
             : _t("All of these");
     }
 
+    slotCount(count) {
+        return count === 1 ? _t("1 slot") : _t("%s slots", count);
+    }
+
+    get offerLabel() {
+        switch (this.model.chosen.length) {
+            case 0:
+                return _t("Offer any free slot");
+            case 1:
+                return _t("Offer the chosen slot");
+            default:
+                return _t("Offer %s chosen slots", this.model.chosen.length);
+        }
+    }
+
     /** Only the slot that has the keyboard, or the first one, is reached by Tab. */
     tabindex(slot) {
         const slots = this.model.slotsOfWeek;
