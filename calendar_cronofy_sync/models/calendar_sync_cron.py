@@ -52,7 +52,9 @@ class CalendarSyncAccount(models.Model):
             while run := self._claim(seen):
                 seen.append(run.account_id.id)
                 done += 1
-                yield run._steps()
+                # what the run writes down is read by its owner
+                lang = run.account_id._in_owners_language().env.lang
+                yield run.with_context(lang=lang)._steps()
 
         def proceed():
             return time.monotonic() - started < TIME_LIMIT
