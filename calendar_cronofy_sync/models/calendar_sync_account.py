@@ -149,8 +149,8 @@ class CalendarSyncAccount(models.Model):
 
     def _search_attention(self, operator, value):
         """Is there something? What it says cannot be searched for."""
-        if operator not in ("in", "not in") or any(value):
-            return NotImplemented
+        if not self.env.su and (operator not in ("in", "not in") or any(value)):
+            raise UserError(self.env._("What is said there cannot be searched for."))
         # sudo: the text itself is closed to everybody
         found = self.sudo()._search([("attention_text", operator, value)])
         return [("id", "in", found)]
