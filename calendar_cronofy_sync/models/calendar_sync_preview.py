@@ -4,10 +4,13 @@ The rehearsal is the run itself, carried out in a savepoint that is rolled back,
 provider that reads and writes nothing. What the journal would say is the preview.
 """
 
+from datetime import datetime
+
 from odoo import api, fields, models
 
 from ..calsync.errors import SyncError
 from ..calsync.rehearsal import Rehearsal
+from ..calsync.values import When
 
 #: lines kept for reading; the counts are complete
 LONGEST = 500
@@ -153,10 +156,20 @@ class CalendarSyncRunLine(models.Model):
             "kind": self.kind,
             "calendar": self.calendar_id.name,
             "name": event.name or (self.before or {}).get("name", ""),
-            "start": event.start,
+            "start": event.start or self._start_before(),
             "detail": self.message or self._changes_text(),
         }
         return values
+
+    def _start_before(self):
+        """When an event takes place that is not in Odoo."""
+        when = (self.before or {}).get("when")
+        if not when:
+            return False
+        start = When.from_json(when).start
+        if isinstance(start, datetime):
+            return start.replace(tzinfo=None)
+        return datetime.combine(start, datetime.min.time())
 
     def _changes_text(self):
         """Field by field: what it was, and what it is now."""
