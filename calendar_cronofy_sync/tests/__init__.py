@@ -23,3 +23,4 @@ from . import test_cronofy
 from . import test_cronofy_life
 from . import test_cronofy_places
 from . import test_strangers
+from . import test_secrets
