@@ -17,7 +17,7 @@ from odoo.modules.module import get_manifest
 from odoo.tools import format_date, format_time, groupby
 from odoo.tools.image import image_data_uri
 
-from ..models.hr_interview import CalendarUnreachable
+from ..models.hr_interview_booking import CalendarUnreachable
 from ..models.hr_interview_claim import SlotTaken
 from ..models.hr_interview_people import aware
 from .limit import Limit

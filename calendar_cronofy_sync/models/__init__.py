@@ -29,6 +29,8 @@ from . import hr_interview_slot
 from . import hr_interview_panel
 from . import hr_interview
 from . import hr_interview_choice
+from . import hr_interview_offer
+from . import hr_interview_booking
 from . import hr_interview_follow
 from . import hr_interview_mail
 from . import hr_interview_video

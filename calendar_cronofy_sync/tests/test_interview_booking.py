@@ -6,7 +6,7 @@ from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ..models.hr_interview import CalendarUnreachable
+from ..models.hr_interview_booking import CalendarUnreachable
 from ..models.hr_interview_claim import SlotTaken
 from .interview_common import InterviewCase, span, utc
 
