@@ -18,6 +18,7 @@ from . import test_neutralize
 from . import test_preferences
 from . import test_revoke
 from . import test_settings
+from . import test_interview_mixed
 from . import test_interview_schedule
 from . import test_cronofy
 from . import test_cronofy_life
