@@ -1,4 +1,4 @@
-"""A user of Odoo with a calendar at the simulated Google, and questions to both sides."""
+"""A user of Odoo with a calendar at the simulated Google: both sides of one person."""
 
 import html
 import re

@@ -65,7 +65,7 @@ def test_revoke_in_german(ann, new_page, shot):
 
 
 def test_revoke_while_google_is_away(ann, google, odoo, new_page, shot):
-    """The tokens are deleted here all the same, and the user learns what is left to do."""
+    """The tokens are deleted here all the same, and the user learns what is left."""
     page = new_page(ann.login)
     google.set_fault("drop", times=0)
     try:
