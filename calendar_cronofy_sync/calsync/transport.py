@@ -100,6 +100,9 @@ REASONS: dict[str, type[SyncError]] = {
     "push.webhookUrlUnauthorized": Unsupported,
 }
 
+#: how an answer is met that is not what it should be; the last one: nested without end
+UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, RecursionError)
+
 _TOLD = (Rejected, Misconfigured, Unsupported, PlanLimit)
 
 
@@ -153,7 +156,7 @@ def _google_reason(body: bytes) -> tuple[str, str]:
         found = [row["reason"] for row in told if "reason" in row]
         known = next((reason for reason in found if reason in REASONS), None)
         return str(known or (found or [""])[0]), str(error.get("message", ""))
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except UNREADABLE:
         return "", ""
 
 
@@ -367,8 +370,9 @@ class Reply(NamedTuple):
         """
         try:
             return json.loads(self.body)
-        except ValueError as err:
-            raise Unavailable(reason="no JSON") from err
+        except (ValueError, RecursionError):
+            # the chain is cut: the error quotes the answer, which may hold tokens
+            raise Unavailable(reason="no JSON") from None
 
 
 class Wire:

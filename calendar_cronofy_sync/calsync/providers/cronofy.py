@@ -24,6 +24,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -198,7 +199,7 @@ class CronofyLimiter(Limiter):
 
     def wait(self, cost: int = 1, user: Any = None, **how: Any) -> None:
         self._burst.wait(cost, **how)
-        super().wait(cost, user, **how)
+        return super().wait(cost, user, **how)
 
 
 def _limiter(app: Application) -> Limiter:
@@ -250,7 +251,7 @@ def _json(reply: Reply) -> dict[str, Any]:
     """The body; {} if it is none, as many refusals have none."""
     try:
         data = json.loads(reply.body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
 
@@ -322,7 +323,7 @@ class Watermark:
         return cls(since, reach, set())
 
     @classmethod
-    def read(cls, token: str) -> Watermark:
+    def from_token(cls, token: str) -> Watermark:
         """
         :raises TokenInvalid: it is none of ours
         """
@@ -332,7 +333,7 @@ class Watermark:
         except (TypeError, ValueError) as err:
             raise TokenInvalid(reason="unreadable") from err
 
-    def write(self) -> str:
+    def to_token(self) -> str:
         seen = sorted(self.seen or ())
         return json.dumps([_utc_text(self.since), self.reach.isoformat(), seen])
 
@@ -530,7 +531,7 @@ class CronofyProvider:
 
     def changes(self, calendar_id: str, token: str, window: Window) -> Iterator[Page]:
         """See :class:`.base.Provider`. Occurrences reach as far as Cronofy's copy."""
-        mark = Watermark.read(token) if token else None
+        mark = Watermark.from_token(token) if token else None
         zone = "" if mark else self._zone(self._info())
         query = self._reach(window) | {
             "calendar_ids[]": calendar_id,
@@ -553,7 +554,7 @@ class CronofyProvider:
             new.see(events)
             yield Page(
                 events=mark.unseen(events) if mark else events,
-                token=new.write() if final and not rolled else "",
+                token=new.to_token() if final and not rolled else "",
                 full=mark is None,
                 timezone=zone,
             )
@@ -565,7 +566,7 @@ class CronofyProvider:
                 "from": mark.reach.isoformat(),
             }
             for events, final in self._listing(query):
-                yield Page(events=events, token=new.write() if final else "")
+                yield Page(events=events, token=new.to_token() if final else "")
 
     def _reach(self, window: Window | None = None) -> dict[str, str]:
         """The part of the window that Cronofy answers for, in whole days."""
@@ -906,10 +907,8 @@ class CronofyProvider:
 
     def unwatch(self, channel: Channel) -> None:
         path = f"/v1/channels/{quote(channel.channel_id, safe='')}"
-        try:
+        with suppress(NotFound):
             self._call("DELETE", path)
-        except NotFound:
-            pass
 
     def channels(self) -> list[Channel]:
         """The subscriptions that are open, for comparing with those we know of."""

@@ -11,6 +11,7 @@ https://developers.google.com/workspace/calendar/api/v3/reference.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, TypeVar
@@ -35,6 +36,7 @@ from ..intervals import Interval, union
 from ..mapping import GOOGLE_ITEM, family, google_body, google_event, read_datetime
 from ..transport import (
     TIMEOUT,
+    UNREADABLE,
     Limiter,
     Wire,
     google_error,
@@ -453,10 +455,8 @@ class GoogleProvider:
 
     def unwatch(self, channel: Channel) -> None:
         body = {"id": channel.channel_id, "resourceId": channel.resource_id}
-        try:
+        with suppress(NotFound):
             self._send(self._service.channels.stop(body=body))
-        except NotFound:
-            pass
 
     def close(self) -> None:
         self._wire.close()
@@ -474,7 +474,7 @@ class GoogleProvider:
                 answer = request.execute(http=self._http)
             except HttpError as err:
                 raise self._meaning(err, write) from None
-            except ValueError:
+            except UNREADABLE:
                 raise _unreadable(write) from None
             if not _plausible(request, answer):
                 raise _unreadable(write)
@@ -505,12 +505,13 @@ class GoogleProvider:
         try:
             self._sender.cost = cost
             batch.execute(http=self._http)
-        except HttpError as err:
-            raise self._meaning(err, write) from None
-        except (BatchError, LookupError, ValueError, TypeError, AttributeError):
-            # how the client meets an answer that is no batch
+        # how the client meets an answer that is no batch (BatchError is an HttpError
+        # without an answer)
+        except (BatchError, *UNREADABLE):
             if not answers:
                 raise _unreadable(write) from None
+        except HttpError as err:
+            raise self._meaning(err, write) from None
         finally:
             self._sender.cost = 1
         lost = _unreadable(write)

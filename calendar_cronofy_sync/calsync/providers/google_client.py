@@ -25,6 +25,7 @@ from googleapiclient.discovery_cache import get_static_doc
 
 from ..errors import AuthExpired, Misconfigured, ScopeMissing, SyncError, Unavailable
 from ..transport import (
+    UNREADABLE,
     Limiter,
     Reply,
     Wire,
@@ -162,7 +163,7 @@ class RenewingCredentials(Credentials):
             raise _refresh_error(err) from None
         except GoogleAuthError as err:
             raise Unavailable(reason=type(err).__name__) from None
-        except (AttributeError, LookupError, TypeError, ValueError):
+        except UNREADABLE:
             # how google-auth meets an answer that is no JSON object
             raise Unavailable(reason="unreadable answer") from None
         self._grant = replace(
@@ -259,7 +260,7 @@ def exchange_code(
         raise _oauth_error(answer.status, _oauth_words(answer)[0])
     try:
         return _granted(answer.json())
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+    except (OverflowError, *UNREADABLE):
         raise Unavailable(reason="unreadable answer") from None
 
 
@@ -267,6 +268,10 @@ def _granted(data: dict[str, Any]) -> Grant:
     """The grant in an answer of the token endpoint."""
     if not data.get("refresh_token"):
         raise AuthExpired("Google gave no lasting permission.")
+    if not all(
+        isinstance(data[name], str) for name in ("access_token", "refresh_token")
+    ):
+        raise TypeError("a token is no text")
     lifetime = timedelta(seconds=int(data.get("expires_in", 0)))
     return Grant(
         access_token=data["access_token"],
@@ -301,7 +306,7 @@ def _oauth_words(answer: Reply) -> tuple[str, str]:
     try:
         data = json.loads(answer.body)
         return str(data["error"]), str(data.get("error_description", ""))
-    except (ValueError, TypeError, LookupError, AttributeError):
+    except UNREADABLE:
         return "", ""
 
 
