@@ -20,9 +20,7 @@ WATCHED = {
 class CalendarEvent(models.Model):
     _inherit = "calendar.event"
 
-    interview_ids = fields.One2many(
-        "hr.interview", "event_id", "Interview", readonly=True
-    )
+    interview_ids = fields.One2many("hr.interview", "event_id", readonly=True)
 
     @api.model_create_multi
     def create(self, vals_list):

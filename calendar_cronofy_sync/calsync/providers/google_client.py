@@ -158,7 +158,7 @@ class RenewingCredentials(Credentials):
         :raises Misconfigured: the client id or secret is wrong
         """
         try:
-            super().refresh(Request(self._sender))
+            return super().refresh(Request(self._sender))
         except RefreshError as err:
             raise _refresh_error(err) from None
         except GoogleAuthError as err:
