@@ -158,7 +158,7 @@ class RenewingCredentials(Credentials):
         :raises Misconfigured: the client id or secret is wrong
         """
         try:
-            return super().refresh(Request(self._sender))
+            result = super().refresh(Request(self._sender))
         except RefreshError as err:
             raise _refresh_error(err) from None
         except GoogleAuthError as err:
@@ -174,6 +174,7 @@ class RenewingCredentials(Credentials):
             scopes=tuple(self.granted_scopes or self._grant.scopes),
         )
         self._renewed(self._grant)
+        return result
 
 
 def authorized(credentials: Credentials, sender: Sender) -> AuthorizedHttp:
