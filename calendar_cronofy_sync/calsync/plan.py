@@ -201,7 +201,9 @@ def same_meeting(
 
 
 def _privacy(fields: Fields, policy: Policy) -> str:
-    return policy.default_privacy if fields.privacy == "default" else fields.privacy
+    """What a remote visibility is in Odoo, where "confidential" is for all colleagues."""
+    meant = {"default": policy.default_privacy, "confidential": "private"}
+    return meant.get(fields.privacy, fields.privacy)
 
 
 def _plan_new(remote: RemoteEvent, policy: Policy) -> Action:
@@ -246,7 +248,7 @@ def _plan_linked(
     if known:
         return _plan_local(link, local, policy) if local else []
     if local is not None and local.fields is None:
-        if _difference(link.remote, remote.fields):
+        if _their_changes(link, remote, link.local):
             fields = localised(remote.fields, policy)
             return [Action(kind="restore", fields=fields, **about)]
         return _plan_local(replace(link, etag=remote.etag), local, policy)
@@ -310,17 +312,7 @@ def _merge(
     """Both sides live, the remote one is new: three-way merge, field by field."""
     theirs = localised(remote.fields, policy)
     ours = local.fields if local else link.local
-    if link.remote is None:
-        # our own insert, whose answer never came: compare with what was sent, which for
-        # an occurrence of our own series is what stands here
-        sent = link.local or ours
-        their_changes = frozenset(
-            name
-            for name in _difference(sent, remote.fields)
-            if not sent or not _alike(name, sent, remote.fields)
-        )
-    else:
-        their_changes = _difference(link.remote, remote.fields)
+    their_changes = _their_changes(link, remote, link.local or ours)
     our_changes = _difference(link.local, ours) if local else frozenset()
     if link.sent and local:
         # what we have said ourselves is no change of theirs
@@ -359,6 +351,20 @@ def _merge(
         merged = replace(ours, **values)
         actions.append(_push("patch", link, merged, policy, outgoing, remote))
     return actions
+
+
+def _their_changes(
+    link: Link, remote: RemoteEvent, sent: Fields | None
+) -> frozenset[str]:
+    """What was changed remotely since the last agreement.
+
+    :param sent: what our own insert said, whose answer may never have come; for an
+        occurrence of our own series that is what stands here
+    """
+    if link.remote is not None or sent is None:
+        return _difference(link.remote, remote.fields)
+    names = _difference(sent, remote.fields)
+    return frozenset(name for name in names if not _alike(name, sent, remote.fields))
 
 
 def alike(name: str, one: Any, other: Any) -> bool:

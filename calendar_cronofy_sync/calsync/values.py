@@ -37,7 +37,8 @@ FIELD_NAMES = ("name", "when", "description", "location", "privacy", "show_as")
 def moment(value: datetime | date) -> str:
     """A stable text for a point in time: UTC ``…Z`` for a datetime, the day for a date."""
     if isinstance(value, datetime):
-        return value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        utc = value.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)
+        return utc.isoformat() + "Z"
     return value.isoformat()
 
 

@@ -125,9 +125,33 @@ class CalendarSyncRun(models.Model):
     def _take_page(self, calendar, listing, page):
         self._check_role(calendar, page.access_role)
         listing.seen.update(item.remote_id for item in page.events)
-        self._take(calendar, page.events, listing)
+        self._take_all(calendar, page.events, listing)
         if listing.token and not self._questions(calendar, listing):
             self._close_listing(calendar, listing)
+
+    def _take_all(self, calendar, items, listing):
+        """Take the items together; if that breaks, one by one, so that the one that
+        broke it is shown and the others arrive."""
+        try:
+            with self.env.cr.savepoint():
+                self._take(calendar, items, listing)
+        except (SyncError, Superseded, *CONCURRENCY):
+            raise
+        except Exception as error:
+            if len(items) > 1:
+                for item in items:
+                    self._take_all(calendar, [item], listing)
+                return
+            _logger.exception("run %s: an item of calendar %s", self.id, calendar.id)
+            work, [item] = self._work(calendar), items
+            link = self._links(calendar, [item.remote_id])
+            about = {"remote_id": item.remote_id, "remote": item}
+            reason = self._error_text(error)
+            value = link and link._value()
+            self._apply_fail(
+                work, Action(kind="fail", link=value or None, reason=reason, **about)
+            )
+            self._write_journal(work)
 
     def _check_role(self, calendar, role):
         """Follow the rights on a calendar. One that shows only when one is busy lists its
@@ -353,6 +377,8 @@ class CalendarSyncRun(models.Model):
                 series = self._series_of(work.calendar, item.remote_id, known)
                 if series.base and not series.master:
                     self._take_sent(series, item)
+                if not series.master:
+                    self._first_of(series, item)
                 touched[series] = series._remote_master()
                 series.master = item.to_json()
             elif item.remote_id in known:
@@ -375,6 +401,19 @@ class CalendarSyncRun(models.Model):
             if listing is not None and series.master:
                 listing.orphans.discard(series.remote_id)
         return flat
+
+    def _first_of(self, series, master):
+        """A single event that became a series is its first occurrence from now on."""
+        link = self._links(series.calendar_id, [master.remote_id])
+        if link:
+            start = master.fields.when.start
+            link.write(
+                {
+                    "remote_id": serieses.instance_of(master, start),
+                    "series_id": series.id,
+                    "original_start": moment(start),
+                }
+            )
 
     def _read(self, work):
         return work.calendar.is_source
@@ -425,7 +464,7 @@ class CalendarSyncRun(models.Model):
                     master, series._remote_exceptions(), work.policy.window
                 )
             )
-        except RuleUnreadable as error:
+        except (RuleUnreadable, OverflowError, ValueError) as error:
             series.write({"state": "failed", "error": str(error)})
             self._note(
                 work, "failed", remote_id=series.remote_id, message=str(error)

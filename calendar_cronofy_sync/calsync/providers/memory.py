@@ -633,14 +633,14 @@ def _listable(calendar: _Calendar, event: RemoteEvent, window: Window) -> bool:
     if not event.recurrence:
         return _ends_after(calendar, event.fields.when, window.start)
     length = event.fields.when.stop - event.fields.when.start
-    since = window.start - length - timedelta(days=1)
     try:
+        since = window.start - length - timedelta(days=1)
         later = _starts(calendar, event, window.horizon, since)
         return any(
             _ends_after(calendar, When(at.start, at.start + length), window.start)
             for at in later
         )
-    except RuleUnreadable:
+    except (RuleUnreadable, OverflowError):
         # the service takes rules that we cannot expand
         return True
 
