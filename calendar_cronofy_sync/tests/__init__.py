@@ -4,6 +4,7 @@ from . import test_sync_trust
 from . import test_sync_shared
 from . import test_sync_errors
 from . import test_sync_crash
+from . import test_sync_robust
 from . import test_sync_convergence
 from . import test_account
 from . import test_rights
@@ -23,5 +24,6 @@ from . import test_interview_schedule
 from . import test_cronofy
 from . import test_cronofy_life
 from . import test_cronofy_places
+from . import test_cronofy_trust
 from . import test_strangers
 from . import test_secrets
