@@ -261,9 +261,12 @@ class CalendarSyncRun(models.Model):
 
     def _carried(self, row):
         """Does another copy of the event take Odoo's changes to the provider, be it only
-        when its account is connected again?"""
+        when its account is connected again? (A copy that Odoo made of an imported event
+        does not reach where that is at home.)"""
         return any(
-            (other.base or {}).get("writable") and other.account_id.state != "revoked"
+            other.origin == row.origin
+            and (other.base or {}).get("writable")
+            and other.account_id.state != "revoked"
             for other in row.event_id.sync_link_ids - row
         )
 
