@@ -67,9 +67,13 @@ class TestSyncShared(SharedCase):
                 uid = f"{first}-first"
                 accounts = {ANN: self.at_ann, BOB: self.at_bob}
                 answers = {BOB: "tentative"}
-                one = self.copy(first, uid=uid, remote_id=uid[:3] + "1", answers=answers)
+                one = self.copy(
+                    first, uid=uid, remote_id=uid[:3] + "1", answers=answers
+                )
                 self.sync_of(accounts[first])
-                two = self.copy(second, uid=uid, remote_id=uid[:3] + "2", answers=answers)
+                two = self.copy(
+                    second, uid=uid, remote_id=uid[:3] + "2", answers=answers
+                )
                 self.sync_of(accounts[second])
                 event = self.event_of(one, first)
                 self.assertTrue(event.active)
@@ -101,7 +105,9 @@ class TestSyncShared(SharedCase):
         event.with_user(self.bob).write({"name": "Late lunch"})
         self.sync()
         self.assertEqual(event.name, "Late lunch")
-        self.assertEqual(self.server.events(ANN)[mine.remote_id].fields.name, event.name)
+        self.assertEqual(
+            self.server.events(ANN)[mine.remote_id].fields.name, event.name
+        )
         # the provider carries it on to the guests' copies
         self.server.edit(BOB, theirs.remote_id, name="Late lunch")
         self.sync()
@@ -116,7 +122,9 @@ class TestSyncShared(SharedCase):
         self.assertEqual(event.name, "Late lunch", "a guest's copy does not undo it")
         self.at_ann.state = "active"
         self.sync()
-        self.assertEqual(self.server.events(ANN)[mine.remote_id].fields.name, event.name)
+        self.assertEqual(
+            self.server.events(ANN)[mine.remote_id].fields.name, event.name
+        )
 
     def test_a_guest_who_deletes_their_copy_declines(self):
         event, mine, theirs = self.shared()
@@ -217,6 +225,25 @@ class TestSyncShared(SharedCase):
         self.assertEqual(len(self.remote(ANN)), 1)
         self.assertQuiet()
 
+    def test_a_guest_does_not_change_what_is_read_only_at_home(self):
+        """A participant added in Odoo has a copy; its edits reach Odoo, not the source."""
+        self.server.share(ANN, ANN, "reader")
+        mine = self.copy(ANN, guests=())
+        self.sync()
+        event = self.event_of(mine, ANN)
+        event.with_context(no_mail_to_attendees=True).write(
+            {"partner_ids": [(4, self.bob.partner_id.id)]}
+        )
+        self.sync()
+        [copy] = self.remote(f"odoo-{BOB}")
+        self.server.edit(f"odoo-{BOB}", copy.remote_id, name="Theirs")
+        self.sync()
+        self.assertEqual(event.name, "Lunch")
+        self.assertEqual(self.remote(f"odoo-{BOB}")[0].fields.name, "Lunch")
+        lost = self.env["calendar.sync.run.line"].search([("event_id", "=", event.id)])
+        self.assertIn({"name": "Theirs"}, lost.mapped("lost"))
+        self.assertQuiet()
+
     def test_a_copied_event_has_copies_of_its_own(self):
         mine = self.copy(ANN, guests=())
         self.sync()
@@ -258,7 +285,12 @@ class TestSyncForgery(SharedCase):
         return copy
 
     def forge(self, **values):
-        values = {"uid": "secret@x", "remote_id": "forged01", "writable": True, **values}
+        values = {
+            "uid": "secret@x",
+            "remote_id": "forged01",
+            "writable": True,
+            **values,
+        }
         return self.copy(BOB, **values)
 
     def assertUntouched(self, copy):
