@@ -4,13 +4,19 @@ A notification says nothing but «look again»; whoever forges one gains nothing
 flood of them costs one run.
 """
 
+from werkzeug.exceptions import TooManyRequests
+
 from odoo import http
 from odoo.http import request
 
 from ..calsync.providers.cronofy import HMAC_HEADER, verified
+from .limit import Limit
 
 #: bytes; Google's are empty, Cronofy's some hundred
 LONGEST = 64 * 1024
+#: notifications that prove nothing, per address and minute; genuine ones have no limit,
+#: because many users' come from few addresses
+FORGED = Limit(600, 60)
 
 
 class NotifyController(http.Controller):
@@ -29,7 +35,7 @@ class NotifyController(http.Controller):
             headers.get("X-Goog-Channel-ID"), headers.get("X-Goog-Channel-Token")
         )
         if not channel:
-            raise request.not_found()
+            self._refuse()
         # "sync" only says that the channel is open
         if headers.get("X-Goog-Resource-State") != "sync":
             channel._heard()
@@ -49,9 +55,16 @@ class NotifyController(http.Controller):
         accounts = request.env["calendar.sync.account"]
         secrets = accounts._parameter("cronofy_client_secret").split(",")
         signed = verified(body, request.httprequest.headers.get(HMAC_HEADER), secrets)
-        channel = request.env["calendar.sync.channel"].sudo()
-        channel = channel.search([("name", "=", token)], limit=1)
-        if not signed or not channel:
-            raise request.not_found()
+        if not signed:
+            self._refuse()
+        channel = request.env["calendar.sync.channel"]._named(token)
+        if not channel:
+            self._refuse()
         channel._heard()
         return request.make_response("", status=200)
+
+    def _refuse(self):
+        """Not ours: the same answer whatever is wrong with it."""
+        if not FORGED.knock(request.httprequest.remote_addr or ""):
+            raise TooManyRequests(retry_after=60)
+        raise request.not_found()

@@ -5,6 +5,7 @@ it, so that a lost one costs five minutes and nothing else.
 """
 
 import hashlib
+import re
 import secrets
 import uuid
 from datetime import timedelta
@@ -15,6 +16,8 @@ from odoo.tools import consteq
 from ..calsync.errors import SyncError
 from ..calsync.values import Channel
 
+#: what we name channels (uuid4().hex)
+NAME = re.compile(r"[0-9a-f]{32}")
 #: a channel is followed by a new one so long before it ends; both are heard meanwhile
 OVERLAP = timedelta(days=1)
 #: a calendar that has no notifications is asked again after this time
@@ -159,12 +162,19 @@ class CalendarSyncChannel(models.Model):
     # ------------------------------------------------------------
 
     @api.model
+    def _named(self, name):
+        """The channel of this name; a name that is none of ours is not searched for,
+        because not every text can be."""
+        name = name if NAME.fullmatch(name or "") else ""
+        return self.sudo().search([("name", "=", name)], limit=1)
+
+    @api.model
     def _verified(self, name, secret):
         """The channel of this name if the secret is its own, else none.
 
         Takes the same time for unknown names as for wrong secrets.
         """
-        channel = self.sudo().search([("name", "=", name or "")], limit=1)
+        channel = self._named(name)
         right = consteq(channel.secret or _hash(""), _hash(secret or ""))
         return channel if channel and right else self.browse()
 

@@ -27,3 +27,5 @@ from . import test_cronofy_places
 from . import test_cronofy_trust
 from . import test_strangers
 from . import test_secrets
+from . import test_translation
+from . import test_notify
