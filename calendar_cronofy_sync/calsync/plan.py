@@ -313,7 +313,9 @@ def _merge(
     theirs = localised(remote.fields, policy)
     ours = local.fields if local else link.local
     their_changes = _their_changes(link, remote, link.local or ours)
-    our_changes = _difference(link.local, ours) if local else frozenset()
+    our_changes = frozenset()
+    if local:  # without a base everything that differs was changed by both
+        our_changes = _difference(link.local, ours) if link.local else their_changes
     if link.sent and local:
         # what we have said ourselves is no change of theirs
         said = {n for n in their_changes if _alike(n, theirs, link.sent)}

@@ -58,3 +58,28 @@ def test_what_arrived_of_a_lost_patch(there, here, pushed, updated, lost):
 def test_without_a_lost_patch_the_provider_wins():
     [update] = decide(TWO, replace(ONE, name="Three"), sent=None)
     assert (update.values["name"], update.lost["name"]) == ("Two", "Three")
+
+
+NEW = Link(key=1, remote_id="m1", event=5, local=TWO, origin="odoo")
+
+
+@pytest.mark.parametrize(
+    ("link", "there", "here", "kinds"),
+    [
+        # a new event arrived, and was deleted here before anybody knew
+        (NEW, replace(TWO, description="<b>text</b>"), None, ["push"]),
+        # the same, but somebody changed it there: a change wins over a deletion
+        (NEW, replace(TWO, name="Their"), None, ["restore"]),
+        # an occurrence of our own series, of which nothing was agreed by itself
+        (replace(NEW, local=None), replace(TWO, privacy="default"), TWO, ["settle"]),
+        (replace(NEW, local=None), replace(TWO, name="Their"), TWO, ["update"]),
+    ],
+)
+def test_what_arrived_of_a_lost_insert(link, there, here, kinds):
+    remote = RemoteEvent(remote_id="m1", etag="v1", fields=there)
+    actions = plan({"m1": link}, [remote], {"m1": Pending(fields=here)}, POLICY)
+    assert [action.kind for action in actions] == kinds
+    if kinds == ["push"]:
+        assert actions[0].write.verb == "delete"
+    if kinds == ["update"]:
+        assert actions[0].lost == {"name": "Two"}
