@@ -360,9 +360,10 @@ class InterviewPage(http.Controller):
             "body": details,
             "location": place,
         }
+        label = request.env._("Google Calendar")
         return [
             (
-                "Google Calendar",
+                label,
                 f"https://calendar.google.com/calendar/render?{urlencode(google)}",
             ),
             (
