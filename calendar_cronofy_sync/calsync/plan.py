@@ -236,6 +236,8 @@ def _plan_linked(
         # deleted in Odoo where the calendar is read-only, or never made for an error
         if link.remote is not None and not _difference(link.remote, remote.fields):
             return [Action(kind="settle", **about)]
+        # (what Odoo made comes back from any calendar)
+        policy = replace(policy, source=policy.source or link.origin == "odoo")
         return [replace(_plan_new(remote, policy), link=link)]
     known = bool(link.etag) and remote.etag == link.etag
     if link.origin == "remote":

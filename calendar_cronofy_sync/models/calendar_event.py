@@ -192,7 +192,8 @@ class CalendarEvent(models.Model):
         # older agreement must notice
         self.env.cr.execute(
             SQL(
-                """UPDATE calendar_sync_link SET state = 'pending', error = NULL
+                """UPDATE calendar_sync_link
+                      SET state = 'pending', error = NULL, held = NULL
                     WHERE event_id IN %s AND id != %s RETURNING series_id""",
                 tuple(self.ids),
                 but.id if but else 0,

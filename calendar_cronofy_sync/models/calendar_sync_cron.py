@@ -95,10 +95,11 @@ class CalendarSyncAccount(models.Model):
                                      JOIN calendar_sync_calendar c
                                        ON c.id = l.calendar_id
                                     WHERE l.account_id = a.id AND l.state = 'pending'
-                                      AND c.held_push IS NULL AND c.error IS NULL)
+                                      AND l.held IS NOT TRUE AND c.error IS NULL)
                         OR EXISTS (SELECT 1 FROM calendar_sync_series s
                                     WHERE s.account_id = a.id AND s.origin = 'odoo'
-                                      AND s.state = 'pending')))))
+                                      AND s.state = 'pending'
+                                      AND s.held IS NOT TRUE)))))
                  ORDER BY a.next_sync NULLS FIRST
                     LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
             RETURNING id

@@ -42,16 +42,33 @@ class CalendarSyncCalendar(models.Model):
         )
         return self.env.cr.fetchone()[0]
 
-    def _hold_deletions(self, actions, count, linked):
+    def _hold_deletions(self, actions, linked):
         self.ensure_one()
         earlier = (self.held or {}).get("ids", [])
-        ids = sorted({*earlier, *(action.remote_id for action in actions)})
-        self.held = {"ids": ids, "count": count, "linked": linked}
+        self._hold({*earlier, *(action.remote_id for action in actions)}, linked)
 
-    def _hold_pushes(self, kind, count, linked):
+    def _hold(self, ids, linked):
+        links = self.env["calendar.sync.link"].search(
+            [("calendar_id", "=", self.id), ("remote_id", "in", list(ids))]
+        )
+        held = {"ids": sorted(ids), "count": links._units(), "linked": linked}
+        self.held = held if links else False
+
+    def _not_gone(self, remote_ids):
+        """These events are there after all."""
+        if self.held and not remote_ids.isdisjoint(self.held["ids"]):
+            self._hold(set(self.held["ids"]) - remote_ids, self.held["linked"])
+
+    def _hold_pushes(self, kind, links, linked):
         self.ensure_one()
+        links.held = True
+        links.series_id.filtered(lambda series: series.origin == "odoo").held = True
         self.held_push = kind
-        self.held_push_text = f"{count}/{linked}"
+        self.held_push_text = f"{links._units()}/{linked}"
+
+    def _held_links(self):
+        Link = self.env["calendar.sync.link"].sudo().with_context(active_test=False)
+        return Link.search([("calendar_id", "=", self.id), ("held", "=", True)])
 
     def _question(self):
         """What the owner is asked about this calendar, in words; "" when nothing."""
@@ -108,6 +125,8 @@ class CalendarSyncCalendar(models.Model):
                 calendar._delete_held(links)
                 calendar.held = False
             if calendar.held_push:
+                calendar._held_links().held = False
+                calendar.series_ids.filtered("held").held = False
                 calendar.write({"held_push": False, "release": True})
         self._decided()
 
@@ -126,14 +145,7 @@ class CalendarSyncCalendar(models.Model):
                 calendar._restore_remotely(links)
                 calendar.write({"held": False, "release": True})
             if calendar.held_push:
-                calendar._restore_in_odoo(
-                    Link.search(
-                        [
-                            ("calendar_id", "=", calendar.id),
-                            ("state", "=", "pending"),
-                        ]
-                    )
-                )
+                calendar._restore_in_odoo(calendar._held_links())
                 calendar.held_push = False
         self._decided()
 
@@ -159,6 +171,13 @@ class CalendarSyncCalendar(models.Model):
 
     def _restore_in_odoo(self, links):
         """Events of Odoo that were deleted come back from what was agreed last."""
+        links.held = False
+        # without its recurrence a series can only be led by the provider
+        series = self.series_ids.filtered("held")
+        series.write({"held": False, "state": "synced"})
+        series.filtered(lambda one: not one.link_ids.event_id).write(
+            {"origin": "remote", "recurrence_id": False}
+        )
         for link in links:
             if link.event_id.active:
                 if self.held_push == "anew":

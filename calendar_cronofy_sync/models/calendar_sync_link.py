@@ -27,6 +27,8 @@ class CalendarSyncLink(models.Model):
         default="synced",
     )
     error = fields.Text()
+    # not written until the owner has answered the question of the calendar
+    held = fields.Boolean(readonly=True)
     series_id = fields.Many2one(
         "calendar.sync.series", index="btree_not_null", ondelete="cascade"
     )

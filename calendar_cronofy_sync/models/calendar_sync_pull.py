@@ -182,6 +182,7 @@ class CalendarSyncRun(models.Model):
             return
         work = self._work(calendar)
         flat = self._unfold(work, items, listing)
+        calendar._not_gone({event.remote_id for event in flat if not event.cancelled})
         actions = self._decide(work, flat, first=bool(listing and listing.first))
         work.outgoing = {
             action.remote_id: action.write.changed
@@ -631,7 +632,7 @@ class CalendarSyncRun(models.Model):
         count = self._units(deletions)
         linked = calendar._linked_units(listing.newest)
         if trips(count, linked) and not calendar.release:
-            calendar._hold_deletions(deletions, count, linked)
+            calendar._hold_deletions(deletions, linked)
             self._note(
                 work,
                 "held",

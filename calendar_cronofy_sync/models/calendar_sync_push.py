@@ -104,7 +104,7 @@ class CalendarSyncRun(models.Model):
         domain = [
             ("account_id", "=", self.account_id.id),
             ("state", "=", "pending"),
-            ("calendar_id.held_push", "=", False),
+            ("held", "=", False),
             ("calendar_id.error", "=", False),
             ("id", "not in", tired),
             # what became of an occurrence is written with its series
@@ -118,10 +118,11 @@ class CalendarSyncRun(models.Model):
         if not first:
             return first
         calendar = first.calendar_id
-        if self._hold_push(calendar):
-            return self._next_pending(attempts)
+        self._hold_push(calendar)
         domain.append(("calendar_id", "=", calendar.id))
-        return Link.search(domain, limit=CHUNK, order="id")
+        chosen = Link.search(domain, limit=CHUNK, order="id")
+        # (if all of this calendar's are held, those of the next one)
+        return chosen or self._next_pending(attempts)
 
     def _plan_writes(self, calendar, rows):
         work = self._work(calendar)
@@ -152,21 +153,23 @@ class CalendarSyncRun(models.Model):
         return replace(write, etag="") if write.etag.startswith("master:") else write
 
     def _hold_push(self, calendar):
-        """Ask before more than half of a calendar is deleted, or written anew."""
+        """Ask before more than half of a calendar is deleted, or written anew: these
+        writes wait, and no others."""
         Link = self.env["calendar.sync.link"].with_context(active_test=False)
         if calendar.release:
-            return False
+            return
         pending = Link.search(
             [("calendar_id", "=", calendar.id), ("state", "=", "pending")]
         )
         gone = pending.filtered(lambda row: row.base and self._local(row) is None)
+        # an occurrence deleted from a series made here is a change of that series
+        kept = gone.series_id.filtered(lambda s: s._made_here_and_alive(self.user_id))
+        gone = gone.filtered(lambda row: row.series_id not in kept)
         anew = pending.filtered(lambda row: row.generation and not row.etag)
         linked = Link.search([("calendar_id", "=", calendar.id)])._units()
         for rows, kind in ((gone, "delete"), (anew, "anew")):
             if trips(rows._units(), linked):
-                calendar._hold_pushes(kind, rows._units(), linked)
-                return True
-        return False
+                calendar._hold_pushes(kind, rows, linked)
 
     # ------------------------------------------------------------
     # What became of it
@@ -310,13 +313,14 @@ class CalendarSyncRun(models.Model):
             ("account_id", "=", self.account_id.id),
             ("state", "=", "pending"),
             ("origin", "=", "odoo"),
-            ("calendar_id.held_push", "=", False),
+            ("held", "=", False),
             ("calendar_id.error", "=", False),
             ("id", "not in", [key for key in tried if tried.count(key) >= ATTEMPTS]),
         ]
         first = Series.search(domain, limit=1, order="calendar_id, id")
         if not first:
             return None, []
+        self._hold_push(first.calendar_id)
         domain.append(("calendar_id", "=", first.calendar_id.id))
         chosen = Series.search(domain, limit=CHUNK, order="id")
         tried += chosen.ids

@@ -59,6 +59,8 @@ class CalendarSyncSeries(models.Model):
         default="synced",
     )
     error = fields.Text()
+    # as that of a link
+    held = fields.Boolean(readonly=True)
     # how often the id had to be chosen anew
     generation = fields.Integer()
 
@@ -84,7 +86,8 @@ class CalendarSyncSeries(models.Model):
         events.flush_recordset(["recurrence_id"])
         self.env.cr.execute(
             SQL(
-                """UPDATE calendar_sync_series s SET state = 'pending', error = NULL
+                """UPDATE calendar_sync_series s
+                      SET state = 'pending', error = NULL, held = NULL
                     WHERE s.origin = 'odoo' AND (s.id IN %s OR s.recurrence_id IN (
                           SELECT recurrence_id FROM calendar_event WHERE id IN %s))
                 RETURNING s.id""",
@@ -111,6 +114,13 @@ class CalendarSyncSeries(models.Model):
                 known.state = "pending"
             else:
                 self.create(vals)
+
+    def _made_here_and_alive(self, user):
+        """Is the series led by Odoo, and has it appointments of the user left?"""
+        return self.origin == "odoo" and any(
+            event._sync_belongs(user, private=True)
+            for event in self.recurrence_id.calendar_event_ids
+        )
 
     # ------------------------------------------------------------
     # Series made in Odoo
