@@ -39,7 +39,7 @@ class CalendarSyncAccount(models.Model):
             ("setup", "Set up"),
             ("active", "Active"),
             ("paused", "Paused"),
-            ("reconnect", "Connect again"),
+            ("reconnect", "Connection lost"),
             ("revoked", "Revoked"),
         ],
         required=True,

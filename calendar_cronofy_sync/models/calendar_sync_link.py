@@ -35,7 +35,7 @@ class CalendarSyncLink(models.Model):
     # moment() of the place in the series, empty for single events
     original_start = fields.Char()
     origin = fields.Selection(
-        [("odoo", "Odoo"), ("remote", "Remote")],
+        [("odoo", "Odoo"), ("remote", "Calendar service")],
         required=True,
         help="Where the event was made.",
     )

@@ -4,9 +4,10 @@ The rehearsal is the run itself, carried out in a savepoint that is rolled back,
 provider that reads and writes nothing. What the journal would say is the preview.
 """
 
-from datetime import datetime
+from datetime import datetime, timezone
 
 from odoo import api, fields, models
+from odoo.tools import format_date, format_datetime, html2plaintext
 
 from ..calsync.errors import SyncError
 from ..calsync.rehearsal import Rehearsal
@@ -40,6 +41,8 @@ class CalendarSyncAccount(models.Model):
     def _preview(self):
         """The values of a preview."""
         lines, error = self._rehearse()
+        # what is left alone is read last
+        lines.sort(key=lambda line: line["kind"] == "skipped")
         shown = lines[:LONGEST]
         kind = self.env["calendar.sync.preview.line"]._fields["kind"]
         labels = dict(kind._description_selection(self.env))
@@ -174,20 +177,36 @@ class CalendarSyncRunLine(models.Model):
     def _changes_text(self):
         """Field by field: what it was, and what it is now."""
         if self.kind == "conflict":
-            return ", ".join(f"{name}: {value}" for name, value in self.lost.items())
+            return ", ".join(
+                f"{self._label(name)}: {self._shown(name, value)}"
+                for name, value in self.lost.items()
+            )
         if self.kind != "updated" or not self.before or not self.event_id:
             return ""
-        now = self.event_id._sync_fields()
+        now = self.event_id._sync_fields().to_json()
         return ", ".join(
-            f"{name}: {_shown(value)} → {_shown(getattr(now, name))}"
+            f"{self._label(name)}: {self._shown(name, value)} → "
+            f"{self._shown(name, now[name])}"
             for name, value in self.before.items()
-            if hasattr(now, name)
+            if name in now
         )
 
+    def _label(self, name):
+        """A mapped field as the form of an event calls it."""
+        name = {"when": "start"}.get(name, name)
+        return self.env["calendar.event"].fields_get([name], ["string"])[name]["string"]
 
-def _shown(value):
-    if isinstance(value, list):
-        return value[0]
-    if hasattr(value, "to_json"):
-        return value.to_json()[0]
-    return value or "–"
+    def _shown(self, name, value):
+        """A value, as :meth:`Fields.to_json` writes it, for a person to read."""
+        if name == "when":
+            start = When.from_json(value).start
+            if isinstance(start, datetime):
+                start = start.astimezone(timezone.utc).replace(tzinfo=None)
+                return format_datetime(self.env, start, dt_format="short")
+            return format_date(self.env, start)
+        if name == "description":
+            return html2plaintext(value or "").strip() or "–"
+        if name in ("privacy", "show_as"):
+            field = self.env["calendar.event"]._fields[name]
+            return dict(field._description_selection(self.env)).get(value, "–")
+        return value or "–"

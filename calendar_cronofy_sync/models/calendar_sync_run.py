@@ -17,6 +17,7 @@ from psycopg2 import errors as pg
 
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+from odoo.tools import format_datetime
 
 from ..calsync.errors import (
     Forbidden,
@@ -116,8 +117,7 @@ class CalendarSyncRun(models.Model):
     @api.depends("started")
     def _compute_display_name(self):
         for run in self:
-            started = fields.Datetime.context_timestamp(run, run.started)
-            run.display_name = f"{started:%Y-%m-%d %H:%M}"
+            run.display_name = format_datetime(self.env, run.started)
 
     # ------------------------------------------------------------
     # The run

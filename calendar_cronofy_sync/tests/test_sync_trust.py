@@ -49,7 +49,7 @@ class TestSyncTrust(SyncCase):
         action = account.with_user(self.ann).action_preview()
         preview = self.env[action["res_model"]].browse(action["res_id"])
         self.assertEqual(preview.line_ids.kind, "updated")
-        self.assertEqual(preview.line_ids.detail, "location: – → Park")
+        self.assertEqual(preview.line_ids.detail, "Location: – → Park")
         self.assertFalse(self.event_of(remote).location)
 
     # ------------------------------------------------------------ undo
@@ -126,7 +126,7 @@ class TestSyncTrust(SyncCase):
         self.server.edit("ann@example.com", remote.remote_id, name="Theirs")
         self.sync()
         conflict = event.with_user(self.ann).sync_conflict_ids
-        self.assertEqual(conflict.detail, "name: Mine")
+        self.assertEqual(conflict.detail, "Meeting Subject: Mine")
         conflict.action_take_back()
         self.sync()
         [there] = self.remote("ann@example.com")
