@@ -10,7 +10,9 @@ SCENARIOS = {**sync.SCENARIOS, "availability": availability.main}
 def main(names):
     unknown = set(names) - set(SCENARIOS)
     if unknown:
-        sys.exit(f"no such scenario: {', '.join(sorted(unknown))} ({', '.join(SCENARIOS)})")
+        sys.exit(
+            f"no such scenario: {', '.join(sorted(unknown))} ({', '.join(SCENARIOS)})"
+        )
     for name in names or SCENARIOS:
         SCENARIOS[name]()
 

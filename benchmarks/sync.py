@@ -39,7 +39,9 @@ def first_import():
             user = odoo.connect(simulator, f"import{attempt}_{time.time_ns()}")
             with odoo.env() as env:
                 login = env["res.users"].browse(user).email
-            simulator.control("insert_events", user=login, events=remote_events(IMPORTED))
+            simulator.control(
+                "insert_events", user=login, events=remote_events(IMPORTED)
+            )
             with measured() as floor, odoo.env() as env:
                 quiet_create(env, user, IMPORTED)
                 env.flush_all()
@@ -83,9 +85,7 @@ def export():
         simulator.control("set_latency", seconds=LATENCY)
         with measured(odoo) as figures:
             odoo.sync()
-        report(
-            f"export of {EXPORTED} meetings", figures, promise="at most 12 requests"
-        )
+        report(f"export of {EXPORTED} meetings", figures, promise="at most 12 requests")
 
 
 def idle():
@@ -130,7 +130,7 @@ def write():
         with odoo.env() as env:
             events = quiet_create(env, user, TOUCHED, name="Touched").ids
         odoo.sync()
-        plain = Odoo(os.environ.get("CALSYNC_PLAIN_DATABASE", odoo.database))
+        plain = Odoo(os.environ["CALSYNC_PLAIN_DATABASE"])
         with plain.env() as env:
             other = env.ref("base.user_admin").id
             theirs = _plain_create(env, other, TOUCHED).ids
@@ -151,11 +151,19 @@ def write():
 
 
 def _plain_create(env, user_id, count):
-    return env["calendar.event"].with_context(no_mail_to_attendees=True).create(
-        [
-            {"name": f"Plain {n}", "start": "2030-01-01 08:00", "stop": "2030-01-01 09:00"}
-            for n in range(count)
-        ]
+    return (
+        env["calendar.event"]
+        .with_context(no_mail_to_attendees=True)
+        .create(
+            [
+                {
+                    "name": f"Plain {n}",
+                    "start": "2030-01-01 08:00",
+                    "stop": "2030-01-01 09:00",
+                }
+                for n in range(count)
+            ]
+        )
     )
 
 

@@ -169,7 +169,9 @@ class Odoo:
     def requests(self):
         """HTTP requests of all runs so far; a batch is one."""
         with self.env() as env:
-            env.cr.execute("SELECT COALESCE(sum(request_count), 0) FROM calendar_sync_run")
+            env.cr.execute(
+                "SELECT COALESCE(sum(request_count), 0) FROM calendar_sync_run"
+            )
             return env.cr.fetchone()[0]
 
     def sync(self):
