@@ -70,7 +70,12 @@ class CronofyCase(SimulatorMixin, SyncCase):
             if account.provider == "google":
                 return make(account)
             grant = self.grants[account.email]
-            return CronofyProvider(account._application(), grant, limiter=Limiter())
+            return CronofyProvider(
+                account._application(),
+                grant,
+                limiter=Limiter(),
+                sleep=lambda seconds: None,
+            )
 
         self.startPatcher(patch.object(Granted, "_provider", provider))
         self.startPatcher(

@@ -3,11 +3,13 @@
 from datetime import timedelta
 from unittest.mock import patch
 
+from odoo import Command
 from odoo.tests import tagged
 
 from ..calsync.errors import AuthExpired
 from ..models.calendar_sync_grant import CalendarSyncAccount as Granted
 from .cronofy_case import CronofyCase, needs_simulator
+from .interview_common import RECRUITER
 from .sync_case import SyncCase
 from .test_cronofy import WEEKLY
 
@@ -97,6 +99,40 @@ class TestCronofyConferencing(CronofyCase):
         account.action_refresh_conferencing()
         self.assertEqual(account.conferencing_note, "Zoom")
         self.assertEqual(account._video_profile(), profile)
+
+    def test_an_interview_gets_its_link_from_the_organisers_service(self):
+        self.sim.connect_conferencing("ann", "zoom")
+        self.account.with_user(self.ann).action_refresh_conferencing()
+        self.ann.write({"group_ids": [(4, self.env.ref(RECRUITER).id)]})
+        applicant = self.env["hr.applicant"].create(
+            {"partner_name": "Alex", "email_from": "alex@example.com"}
+        )
+        interview = (
+            self.env["hr.interview"]
+            .with_user(self.ann)
+            .create(
+                {
+                    "applicant_id": applicant.id,
+                    "video": True,
+                    "video_kind": "conference",
+                    "panel_ids": [Command.create({"user_ids": [self.ann.id]})],
+                }
+            )
+        )
+        interview.action_find_slots()
+        interview.action_book(interview.slot_ids[0].id)
+        self.assertFalse(interview.event_id.videocall_location, "made by the provider")
+        self.sync()
+        with patch.object(self.env.registry["mail.mail"], "send"):
+            self.env["hr.interview"]._complete_waiting()
+        [there] = self.sim.events("ann", "Odoo")
+        link = there["conferencing"]["join_url"]
+        self.assertEqual(interview.event_id.videocall_location, link)
+        self.assertFalse(interview.mail_waiting)
+        self.sync()
+        [there] = self.sim.events("ann", "Odoo")
+        self.assertEqual(there["conferencing"]["join_url"], link, "one conference")
+        self.quiet()
 
     def test_nobody_connects_for_somebody_else(self):
         with self.assertRaises(Exception) as refused:
