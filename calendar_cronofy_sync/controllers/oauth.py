@@ -17,8 +17,6 @@ from ..models.res_users import MESSAGE_KEY
 
 _logger = logging.getLogger(__name__)
 
-#: where a request for consent waits in the session, by provider
-SESSION_KEY = "calendar_sync_oauth"
 #: seconds in which the user has to come back from the consent page
 PATIENCE = 600
 MODES = ("two_way", "availability")
@@ -75,18 +73,19 @@ class CalendarSyncOAuth(http.Controller):
                 state=state,
                 hint=account.email or "",
             )
+            asked = Asked(
+                state=state,
+                verifier=authorization.verifier,
+                user_id=request.env.uid,
+                mode=mode,
+                redirect_uri=redirect_uri,
+                expires=time.time() + PATIENCE,
+            )
+            request.env["calendar.sync.consent"]._keep(
+                request.session, provider, asdict(asked)
+            )
         except SyncError as err:
             return self._failure(provider, err)
-        asked = Asked(
-            state=state,
-            verifier=authorization.verifier,
-            user_id=request.env.uid,
-            mode=mode,
-            redirect_uri=redirect_uri,
-            expires=time.time() + PATIENCE,
-        )
-        waiting = dict(request.session.get(SESSION_KEY) or {})
-        request.session[SESSION_KEY] = {**waiting, provider: asdict(asked)}
         return request.redirect(authorization.url, local=False)
 
     @http.route(
@@ -172,9 +171,8 @@ class CalendarSyncOAuth(http.Controller):
 
     def _take(self, provider):
         """The waiting request for consent, which waits no longer."""
-        waiting = dict(request.session.get(SESSION_KEY) or {})
-        asked = waiting.pop(provider, None)
-        request.session[SESSION_KEY] = waiting
+        consents = request.env["calendar.sync.consent"]
+        asked = consents._take(request.session, provider)
         return asked and Asked(**asked)
 
     def _redirect_uri(self, provider):

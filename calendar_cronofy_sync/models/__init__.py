@@ -4,6 +4,7 @@ from . import calendar_sync_place
 from . import calendar_sync_privacy
 from . import calendar_sync_conferencing
 from . import calendar_sync_removal
+from . import calendar_sync_consent
 from . import calendar_sync_busy
 from . import calendar_sync_calendar
 from . import calendar_sync_series

@@ -5,6 +5,7 @@ import time
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+from odoo.http import root
 from odoo.tests import HttpCase, tagged
 from odoo.tools import mute_logger
 
@@ -218,6 +219,14 @@ class TestOAuth(ConnectMixin, HttpCase):
         self.assertStale(
             self.get(CALLBACK, state=asked["state"], code="bob@example.com")
         )
+
+    def test_another_page_that_is_loading_meanwhile(self):
+        """It stores the session as it was before the user asked."""
+        before = root.session_store.get(self.session.sid)
+        asked = self.ask()
+        root.session_store.save(before)
+        response = self.get(CALLBACK, state=asked["state"], error="access_denied")
+        self.assertAtPreferences(response, "Google")
 
     def test_a_state_belongs_to_its_provider(self):
         asked = self.ask("google")

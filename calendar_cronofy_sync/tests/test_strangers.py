@@ -41,6 +41,7 @@ HARMLESS = {
 }
 #: models whose rows belong to nobody in particular, and why that is right
 NOBODYS = {
+    "calendar.sync.consent": "requests for consent, which nobody may read",
     "calendar.sync.place": "the data centers an administrator can choose from",
     "hr.interview.swap": "a dialog that acts on an interview with its user's rights",
 }
