@@ -9,7 +9,7 @@ from base64 import b32hexencode
 from datetime import datetime, time, timedelta, timezone
 
 from odoo import api, fields, models
-from odoo.tools import SQL, is_html_empty
+from odoo.tools import SQL, html_sanitize, is_html_empty
 
 from ..calsync.providers import PROVIDERS
 from ..calsync.values import Fields, When
@@ -39,6 +39,16 @@ BELONGING_FIELDS = frozenset(
 )
 # all-day events stand at these hours in Odoo
 ALLDAY_START, ALLDAY_STOP = time(8), time(18)
+
+
+def harmless(html):
+    """HTML without classes and without styles that place it; what the field itself
+    allows, which trusts its authors, is more."""
+    if "<" not in html:
+        return html
+    return html_sanitize(
+        html, sanitize_attributes=True, sanitize_style=True, strip_classes=True
+    )
 
 
 class CalendarEvent(models.Model):
@@ -140,10 +150,12 @@ class CalendarEvent(models.Model):
         return self.user_id == user
 
     @api.model
-    def _sync_values(self, values):
+    def _sync_values(self, values, *, outside=False):
         """Mapped fields as values to write to an event.
 
         :param values: a mapping of field names of :class:`Fields` to their values
+        :param outside: they were written by who knows whom: of their HTML nothing is
+            kept that could lay itself over the page
         """
         result = {}
         for name, value in values.items():
@@ -154,7 +166,8 @@ class CalendarEvent(models.Model):
                     result.update(self._sync_time_values(value))
                 case "description":
                     # line ends of a plain text would be lost in HTML
-                    result["description"] = value.replace("\n", "<br>")
+                    value = value.replace("\n", "<br>")
+                    result["description"] = harmless(value) if outside else value
                 case "privacy":
                     result["privacy"] = False if value == "default" else value
                 case _:

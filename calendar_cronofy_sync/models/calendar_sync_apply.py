@@ -111,7 +111,7 @@ class CalendarSyncRun(models.Model):
                 answers.setdefault(partner, person.response)
         values = {name: getattr(action.fields, name) for name in FIELD_NAMES}
         return {
-            **self.env["calendar.event"]._sync_values(values),
+            **self.env["calendar.event"]._sync_values(values, outside=True),
             "user_id": user.id if remote.organized_by_self else False,
             "partner_ids": [Command.set(list(answers))],
             "attendee_ids": [
@@ -223,7 +223,7 @@ class CalendarSyncRun(models.Model):
     def _apply_update(self, work, action):
         link, event = self._record(action), self._event(action)
         before = self._before(event, action.values)
-        event.write(event._sync_values(action.values))
+        event.write(event._sync_values(action.values, outside=True))
         if "when" in action.values and event.alarm_ids:
             event.with_context(dont_notify=False)._setup_alarms()
         event._sync_mark(but=link)
@@ -253,7 +253,8 @@ class CalendarSyncRun(models.Model):
             return
         values = {name: getattr(action.fields, name) for name in FIELD_NAMES}
         before = {"active": event.active, **self._before(event, values)}
-        event.write({"active": True, **event._sync_values(values)})
+        values = event._sync_values(values, outside=True)
+        event.write({"active": True, **values})
         event._sync_mark(but=link)
         link.write(self._agreement(event, action.remote))
         self._note(
