@@ -5,6 +5,7 @@ nothing from other hosts, sets no cookie, and shows of the interviewers nothing 
 their names.
 """
 
+import re
 from urllib.parse import urlencode
 
 import pytz
@@ -30,6 +31,7 @@ RIGHT = Limit(240, 60)
 DAYS = 14
 #: characters of a message
 MESSAGE = 2000
+SLOT_ID = re.compile(r"[0-9]{1,9}")
 #: makes browsers fetch style and script anew after an update
 STAMP = get_manifest("calendar_cronofy_sync")["version"]
 HEADERS = {
@@ -45,6 +47,11 @@ HEADERS = {
 def day_of(moment, zone):
     """The day on which a moment (naive UTC) falls in a zone."""
     return aware(moment).astimezone(pytz.timezone(zone)).date()
+
+
+def plain(value):
+    """What was sent as text that a database can hold; a file is none."""
+    return value.replace("\x00", "") if isinstance(value, str) else ""
 
 
 def page(path, **options):
@@ -94,7 +101,7 @@ class InterviewPage(http.Controller):
         interview = self._find(token, params)
         if not interview._changeable():
             return self._page(interview, params, status=409)
-        interview._applicant_cancels(message.strip()[:MESSAGE])
+        interview._applicant_cancels(plain(message).strip()[:MESSAGE])
         return self._back(interview, params)
 
     @page("/none", methods=["POST"])
@@ -103,7 +110,7 @@ class InterviewPage(http.Controller):
         interview = self._find(token, params)
         if interview.state != "offered":
             return self._page(interview, params, status=409)
-        interview._none_suits(message.strip()[:MESSAGE])
+        interview._none_suits(plain(message).strip()[:MESSAGE])
         return self._back(interview, params, thanks=1)
 
     @page("/calendar.ics", methods=["GET"])
@@ -123,6 +130,7 @@ class InterviewPage(http.Controller):
 
     def _find(self, token, params):
         """The interview behind the token, in the reader's language; 404 for none."""
+        params.update({name: plain(value) for name, value in params.items()})
         interview = request.env["hr.interview"]._from_token(token)
         address = request.httprequest.remote_addr or ""
         # whoever guesses does not lock out the others behind the same address
@@ -156,9 +164,10 @@ class InterviewPage(http.Controller):
     # ------------------------------------------------------------------ what is done
 
     def _take(self, interview, slot_id, params, moving=False):
-        text = str(slot_id or "")
+        text = plain(slot_id)
         slot = request.env["hr.interview.slot"].sudo()
-        slot = slot.browse(int(text)).exists() if text.isdecimal() else slot
+        if SLOT_ID.fullmatch(text):
+            slot = slot.browse(int(text)).exists()
         if not slot or slot.interview_id != interview:
             error = (
                 request.env._("This time is no longer free. Please choose another one.")

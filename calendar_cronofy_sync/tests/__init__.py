@@ -31,3 +31,4 @@ from . import test_strangers
 from . import test_secrets
 from . import test_translation
 from . import test_notify
+from . import test_fuzz
