@@ -24,7 +24,7 @@ from ..calsync.errors import (
     Unavailable,
 )
 from ..calsync.plan import Action, Pending, Policy, plan, same_meeting, trips
-from ..calsync.values import RemoteEvent, moment
+from ..calsync.values import FIELD_NAMES, RemoteEvent, Write, moment
 from .calendar_sync_run import CONCURRENCY, Superseded, Work
 
 _logger = logging.getLogger(__name__)
@@ -383,6 +383,16 @@ class CalendarSyncRun(models.Model):
                     self._take_sent(series, item)
                 if not series.master:
                     self._first_of(series, item)
+                elif series._said_ourselves(item):
+                    series._take_written(
+                        Write(
+                            verb="patch",
+                            remote_id=item.remote_id,
+                            changed=frozenset(FIELD_NAMES),
+                            recurrence=item.recurrence,
+                        ),
+                        item,
+                    )
                 touched[series] = series._remote_master()
                 series.master = item.to_json()
             elif item.remote_id in known:

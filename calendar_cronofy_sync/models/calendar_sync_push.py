@@ -107,12 +107,15 @@ class CalendarSyncRun(models.Model):
             ("held", "=", False),
             ("calendar_id.error", "=", False),
             ("id", "not in", tired),
-            # what became of an occurrence is written with its series
+            # of a series made here the occurrences wait for the series, and what became
+            # of a deleted one is written with it
             "|",
             "|",
-            ("event_id", "!=", False),
             ("series_id", "=", False),
             ("series_id.origin", "=", "remote"),
+            "&",
+            ("event_id", "!=", False),
+            ("series_id.state", "!=", "pending"),
         ]
         first = Link.search(domain, limit=1, order="calendar_id, id")
         if not first:
@@ -325,7 +328,7 @@ class CalendarSyncRun(models.Model):
         chosen = Series.search(domain, limit=CHUNK, order="id")
         tried += chosen.ids
         calendar = first.calendar_id
-        writes = [series._plan_write(self.account_id) for series in chosen]
+        writes = [series._plan_write() for series in chosen]
         return calendar, [write for write in writes if write is not None]
 
     def _take_series_outcomes(self, writes, outcomes):
@@ -379,5 +382,4 @@ class CalendarSyncRun(models.Model):
             fields=replace(sent, **kept),
             recurrence=tuple(series.base["lines"]),
         )
-        series.base = {**series.base, "again": True}
         series._take_written(Write(verb="insert", remote_id=series.remote_id), written)

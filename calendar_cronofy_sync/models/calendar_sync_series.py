@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from odoo import api, fields, models
 from odoo.tools import SQL
 
+from ..calsync.plan import alike
 from ..calsync.recurrence import expand, instance_id
 from ..calsync.series import DERIVED, fields_at, lay_out
 from ..calsync.values import (
@@ -126,15 +127,20 @@ class CalendarSyncSeries(models.Model):
     # Series made in Odoo
     # ------------------------------------------------------------
 
-    def _plan_write(self, account):
-        """The write that brings the remote series to what the recurrence in Odoo is now;
-        None when it is there already. Which event is which occurrence is stored."""
-        self.ensure_one()
-        events = self.recurrence_id.calendar_event_ids.filtered(
+    def _own_events(self):
+        """The events of the recurrence that the user has in their calendar."""
+        account = self.account_id
+        return self.recurrence_id.calendar_event_ids.filtered(
             lambda event: event._sync_belongs(
                 account.user_id, private=account.sync_private
             )
         )
+
+    def _plan_write(self):
+        """The write that brings the remote series to what the recurrence in Odoo is now;
+        None when it is there already. Which event is which occurrence is stored."""
+        self.ensure_one()
+        events = self._own_events()
         if not events:
             if not self.base:  # never sent
                 self.unlink()
@@ -143,19 +149,22 @@ class CalendarSyncSeries(models.Model):
         if self.base and not self.master:
             # sent, and nobody knows whether it arrived: the same once more, and what was
             # changed since is a change to it
-            return self._insertion(again=True)
+            return self._insertion()
         fields_now, layout = self._lay_out_events(events)
         self._place(events, layout)
         base = self.base or {}
         before = Fields.from_json(base["fields"]) if base else None
         names = changed(before, fields_now)
         lines = list(layout.recurrence)
-        self.base = {"fields": fields_now.to_json(), "lines": lines}
+        content = {"fields": fields_now.to_json(), "lines": lines}
         if not self.master:
+            self.base = content
             return self._insertion()
         if not names and lines == base.get("lines"):
             self.write({"state": "synced", "error": False})
             return None
+        # agreed only once it is written; until then the answer may be lost
+        self.base = {**base, "next": content}
         rule_changed = lines != base.get("lines") or "when" in names
         return Write(
             verb="patch",
@@ -167,8 +176,7 @@ class CalendarSyncSeries(models.Model):
             recurrence=tuple(lines) if rule_changed else None,
         )
 
-    def _insertion(self, again=False):
-        self.base = {**self.base, "again": again}
+    def _insertion(self):
         return Write(
             verb="insert",
             key=self.id,
@@ -292,14 +300,15 @@ class CalendarSyncSeries(models.Model):
             self.link_ids.unlink()
             self.unlink()
             return
+        self.base = self.base.get("next") or self.base
         sent = Fields.from_json(self.base["fields"])
         moved = write.verb == "insert" or write.recurrence is not None
-        again = write.verb == "insert" and self.base.get("again")
         names = frozenset(FIELD_NAMES) if moved else write.changed
         self.write(
             {
                 "master": master.to_json(),
-                "state": "pending" if again else "synced",
+                # somebody may have gone on typing while the request was on its way
+                "state": "synced" if self._as_agreed() else "pending",
                 "error": False,
                 "exceptions": {} if moved else self.exceptions,
             }
@@ -334,6 +343,25 @@ class CalendarSyncSeries(models.Model):
                     },
                 }
             )
+
+    def _as_agreed(self):
+        events = self._own_events()
+        if not events:
+            return False
+        now, layout = self._lay_out_events(events)
+        same = not changed(Fields.from_json(self.base["fields"]), now)
+        return same and list(layout.recurrence) == self.base["lines"]
+
+    def _said_ourselves(self, master):
+        """Is this what we wrote last, the answer to which never came?"""
+        said = (self.base or {}).get("next")
+        if not said or list(master.recurrence) != said["lines"]:
+            return False
+        sent = Fields.from_json(said["fields"])
+        return all(
+            alike(name, getattr(sent, name), getattr(master.fields, name))
+            for name in FIELD_NAMES
+        )
 
     def _changed_remotely(self, before, master):
         """A series made in Odoo was changed at the provider. When its rule or its times

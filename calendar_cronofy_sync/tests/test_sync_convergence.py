@@ -187,6 +187,12 @@ class Convergence(RuleBasedStateMachine):
     def room(self):
         return self.made < MOST
 
+    @initialize(ann=st.booleans(), bob=st.booleans())
+    def read_the_targets_too(self, ann, bob):
+        """What is entered in the calendar of Odoo's meetings is read, or is not."""
+        for account, read in zip(self.accounts.values(), (ann, bob), strict=True):
+            account.target_calendar_id.is_source = read
+
     # ------------------------------------------------------------ people at the provider
 
     @precondition(room)
