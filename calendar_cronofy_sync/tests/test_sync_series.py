@@ -6,6 +6,7 @@ from dateutil.relativedelta import relativedelta
 
 from odoo.tests import tagged
 
+from ..calsync.errors import AnswerLost, Conflict, Unavailable
 from ..calsync.recurrence import instance_id
 from ..calsync.values import When
 from .sync_case import SyncCase
@@ -39,9 +40,7 @@ class TestSyncSeries(SyncCase):
             events.mapped("name"), ["Stand-up", "Special", "Stand-up", "Stand-up"]
         )
         start = master.fields.when.start.replace(tzinfo=None)
-        self.assertEqual(
-            [(event.start - start).days for event in events], [0, 1, 3, 4]
-        )
+        self.assertEqual([(event.start - start).days for event in events], [0, 1, 3, 4])
         self.assertFalse(any(events.mapped("recurrence_id")))
         self.assertQuiet()
 
@@ -164,7 +163,9 @@ class TestSyncSeries(SyncCase):
             self.env["calendar.event"]
             .with_user(self.ann)
             .with_context(
-                no_mail_to_attendees=True, skip_contact_description=True, dont_notify=True
+                no_mail_to_attendees=True,
+                skip_contact_description=True,
+                dont_notify=True,
             )
             .create(
                 {
@@ -239,9 +240,7 @@ class TestSyncSeries(SyncCase):
         [master] = self.remote("odoo-ann@example.com")
         self.server.edit("odoo-ann@example.com", master.remote_id, name="Renamed")
         self.sync()
-        self.assertEqual(
-            set(recurrence.calendar_event_ids.mapped("name")), {"Renamed"}
-        )
+        self.assertEqual(set(recurrence.calendar_event_ids.mapped("name")), {"Renamed"})
         self.assertQuiet()
 
     def test_a_series_made_in_odoo_and_moved_remotely_keeps_its_meetings(self):
@@ -249,9 +248,7 @@ class TestSyncSeries(SyncCase):
         events = self.recurring().calendar_event_ids.sorted("start")
         self.sync()
         [master] = self.remote("odoo-ann@example.com")
-        self.server.edit(
-            "odoo-ann@example.com", master.remote_id, when=self.at(2, 14)
-        )
+        self.server.edit("odoo-ann@example.com", master.remote_id, when=self.at(2, 14))
         self.sync()
         self.assertEqual(len(events.exists().filtered("active")), 4)
         self.assertEqual(events[0].start, self.at(2, 14).start.replace(tzinfo=None))
@@ -265,3 +262,31 @@ class TestSyncSeries(SyncCase):
         self.sync()
         self.assertEqual(self.remote("odoo-ann@example.com"), [])
         self.assertQuiet()
+
+    def test_a_change_of_a_series_whose_answer_is_lost_arrives_once(self):
+        self.connect(self.ann)
+        for error in (Unavailable(), Conflict(), AnswerLost()):
+            with self.subTest(error=type(error).__name__):
+                recurrence = self.recurring(name=type(error).__name__)
+                events = recurrence.calendar_event_ids.sorted("start")
+                self.sync()
+                events[-1].with_user(self.ann).unlink()
+                events[0].with_user(self.ann).with_context(
+                    no_mail_to_attendees=True, dont_notify=True
+                ).write({"location": "Room", "recurrence_update": "all_events"})
+                lost = isinstance(error, AnswerLost)
+                self.server.fail(error, "patch", after=lost)
+                self.sync()
+                self.sync()
+                [master] = [
+                    event
+                    for event in self.remote("odoo-ann@example.com")
+                    if event.fields.name == type(error).__name__ and event.recurrence
+                ]
+                self.assertEqual(master.fields.location, "Room")
+                self.assertTrue(any("EXDATE" in line for line in master.recurrence))
+                self.assertTrue(recurrence.exists(), "Odoo still leads it")
+                exceptions = self.server.calendars["odoo-ann@example.com"].exceptions
+                self.assertFalse(exceptions(master.remote_id))
+                self.assertEqual(len(recurrence.calendar_event_ids), 3)
+                self.assertQuiet()
