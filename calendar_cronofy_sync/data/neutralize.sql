@@ -8,6 +8,7 @@ UPDATE calendar_sync_account
 UPDATE calendar_sync_calendar
    SET sync_token = NULL;
 DELETE FROM calendar_sync_channel;
+DELETE FROM calendar_sync_consent;
 DELETE FROM ir_config_parameter
  WHERE key IN (
         'calendar_cronofy_sync.google_client_secret',

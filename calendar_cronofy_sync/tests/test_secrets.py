@@ -177,6 +177,7 @@ class TestWhereSecretsAre(GoogleCase, HttpCase):
             "/calendar_sync/connect/google", allow_redirects=False
         ).headers["Location"]
         back = urlsplit(self.sim.authorize(consent, "ann@example.com"))
+        self.waiting = self.tables_holding(parse_qs(back.query)["state"][0])
         query = {name: value for name, [value] in parse_qs(back.query).items()}
         self.state, self.code = query["state"], query["code"]
         answer = self.url_open(f"{back.path}?{back.query}", allow_redirects=False)
@@ -237,6 +238,8 @@ class TestWhereSecretsAre(GoogleCase, HttpCase):
 
     def test_no_secret_in_any_table_nor_in_the_session(self):
         account = self.connect()
+        # neither while the consent is waited for: state and verifier lie side by side
+        self.assertEqual(self.waiting, [])
         session = root.session_store.get(self.opener.cookies["session_id"])
         self.assertEqual(self.found_in(str(dict(session))), [])
         self.assertNotIn(self.state, str(dict(session)))
