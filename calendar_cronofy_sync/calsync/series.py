@@ -124,9 +124,8 @@ def lay_out(
     free = sorted(taken.values())
     places.update(zip(others, free))
     strays = tuple(others[len(free) :])
-    lines = [rule if rule.upper().startswith("RRULE:") else f"RRULE:{rule}"]
-    lines += [_exdate(slot) for slot in free[len(others) :]]
-    return Layout(tuple(lines), places, strays)
+    exdates = [_exdate(slot) for slot in free[len(others) :]]
+    return Layout((rule, *exdates), places, strays)
 
 
 def _exdate(slot: datetime | date) -> str:

@@ -1,65 +1,179 @@
-"""Many runs at once: who waits for whom."""
+"""Many runs at once: waits overlap, nothing is lost, and nobody stops the others."""
 
 import threading
+import time
+
+import pytest
 
 from calsync.driver import drive
 from calsync.errors import Unavailable
 
 
-def run(name, steps, log, *, work=lambda: None):
-    """A run of so many requests, which notes each answer."""
-    for number in range(steps):
-        yield work
-        log.append((name, number))
+def run(name, log, steps=2, wait=0.0):
+    """A run that notes what it was answered and how it ended."""
+    try:
+        for number in range(steps):
+
+            def step(number=number):
+                time.sleep(wait)
+                return f"{name}{number}"
+
+            log.append((yield step))
+        log.append(f"{name} done")
+    except GeneratorExit:
+        log.append(f"{name} closed")
+        raise
 
 
-def test_a_long_run_holds_up_nobody():
-    """One user with ten thousand events beside fifty with little to do, and two places
-    at the counter: all are served while the long run is still at its beginning."""
+def test_all_runs_come_to_their_end():
     log = []
-    runs = [run("long", 400, log), *(run(n, 2, log) for n in range(50))]
-    assert drive(runs, workers=2)
-    last = max(at for at, (name, _number) in enumerate(log) if name != "long")
-    long_before = sum(name == "long" for name, _number in log[:last])
-    assert len(log) == 500
-    assert long_before < 200, "they took turns"
+    assert drive([run("a", log), run("b", log, steps=0), run("c", log)]) is True
+    assert sorted(log) == ["a done", "a0", "a1", "b done", "c done", "c0", "c1"]
 
 
-def test_a_request_that_hangs_holds_up_nobody():
-    release, log = threading.Event(), []
-
-    def rest():
-        for number in range(30):
-            yield from run(number, 1, log)
-        release.set()
-
-    hanging = run("hanging", 1, log, work=lambda: release.wait(10))
-    assert drive([hanging, rest()], workers=2)
-    assert [name for name, _number in log] == [*range(30), "hanging"]
+def test_the_steps_of_one_run_come_in_order():
+    log = []
+    drive([run("a", log, steps=5, wait=0.001)], workers=4)
+    assert log == ["a0", "a1", "a2", "a3", "a4", "a done"]
 
 
-def test_when_the_time_is_up_no_further_request_is_made():
-    log, asked = [], iter([True] * 6)
-    runs = [run(name, 100, log) for name in range(4)]
-    assert not drive(runs, workers=2, proceed=lambda: next(asked, False))
-    assert len(log) < 6
+def test_waits_overlap():
+    """Each of the requests waits until all of them are on their way."""
+    meeting = threading.Barrier(8, timeout=20)
+
+    def one():
+        yield meeting.wait
+
+    assert drive([one() for _ in range(8)], workers=8)
 
 
-def test_one_that_breaks_off_holds_up_nobody(caplog):
-    def broken():
+def test_no_more_requests_on_the_way_than_workers():
+    now, most, lock = 0, 0, threading.Lock()
+
+    def step():
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.002)
+        with lock:
+            now -= 1
+
+    def one():
+        yield step
+
+    drive((one() for _ in range(20)), workers=3)
+    assert most <= 3
+
+
+def test_runs_are_taken_only_as_places_become_free():
+    taken, log = [], []
+
+    def runs():
+        for name in "abcdef":
+            taken.append(name)
+            yield run(name, log, steps=1)
+
+    source = runs()
+    assert drive(source, workers=2, proceed=iter([True, True, False]).__next__) is False
+    assert len(taken) <= 3
+
+
+def test_the_work_between_two_requests_is_done_in_the_callers_thread():
+    threads = set()
+
+    def one():
         yield lambda: None
-        raise ZeroDivisionError
+        threads.add(threading.current_thread())
 
-    def unlucky(log):
-        try:
-            yield lambda: (_ for _ in ()).throw(Unavailable())
-        except Unavailable:
-            log.append("told")
+    drive([one() for _ in range(4)])
+    assert threads == {threading.current_thread()}
 
+
+def test_an_error_is_thrown_into_the_run_whose_request_it_was():
     log = []
-    with caplog.at_level("CRITICAL"):
-        assert drive([broken(), unlucky(log), run("other", 3, log)], workers=2)
-    assert log.count("told") == 1
-    assert [entry for entry in log if entry != "told"] == [
-        ("other", n) for n in range(3)
-    ]
+
+    def fail():
+        raise Unavailable("down")
+
+    def one():
+        try:
+            yield fail
+        except Unavailable as error:
+            log.append(str(error))
+        log.append((yield lambda: "went on"))
+
+    drive([one(), run("b", log, steps=1)])
+    assert sorted(log) == ["b done", "b0", "down", "went on"]
+
+
+@pytest.mark.parametrize("when", ["at once", "after an answer", "on an error"])
+def test_a_run_that_breaks_does_not_stop_the_others(when, caplog):
+    log = []
+
+    def broken():
+        if when == "at once":
+            raise RuntimeError("a bug")
+        if when == "on an error":
+            yield lambda: 1 / 0
+        yield lambda: None
+        raise RuntimeError("a bug")
+
+    runs = [run("a", log), broken(), run("b", log), run("c", log)]
+    assert drive(runs, workers=2) is True
+    assert {"a done", "b done", "c done"} <= set(log)
+    assert "broke off" in caplog.text
+
+
+def test_when_the_time_is_up_runs_are_closed_and_no_request_follows():
+    log, sent = [], []
+    left = iter([True, True, True])
+
+    def proceed():
+        return next(left, False)
+
+    def on_step(moment):
+        sent.append(moment)
+
+    runs = [run(name, log, steps=9) for name in "abc"]
+    assert drive(runs, workers=3, proceed=proceed, on_step=on_step) is False
+    assert sum(entry.endswith("closed") for entry in log) == 3
+    assert not any(entry.endswith("done") for entry in log)
+    assert sent.count("before") == sent.count("after"), "those on the way are awaited"
+
+
+def test_a_run_that_breaks_when_it_is_closed_does_not_keep_the_others_open(caplog):
+    log = []
+
+    def stubborn():
+        try:
+            yield lambda: None
+        except GeneratorExit:
+            raise RuntimeError("a bug") from None
+
+    left = iter([True])
+    runs = [stubborn(), run("b", log, steps=9)]
+    drive(runs, workers=2, proceed=lambda: next(left, False))
+    assert log == ["b closed"]
+    assert "broke off" in caplog.text
+
+
+def test_every_point_is_told_before_and_after():
+    told, log = [], []
+    drive([run("a", log, steps=2)], on_step=told.append)
+    assert told == ["before", "after", "before", "after"]
+
+
+def test_a_killed_driver_closes_what_is_on_its_way():
+    log = []
+
+    class Killed(BaseException):
+        pass
+
+    def on_step(moment):
+        if moment == "after":
+            raise Killed
+
+    with pytest.raises(Killed):
+        drive([run("a", log), run("b", log)], on_step=on_step)
+    assert not any(entry.endswith("done") for entry in log)
