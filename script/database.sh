@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 . script/postgres.sh
 
+DEMO=${CALENDAR_SYNC_DEMO:-demo} # the database that ./run demo shows
 LANGUAGES=en_US,de_DE # in every database; the first is the default
 
 odoo() { # odoo ARGUMENTS: Odoo's command line, deaf to our locks
@@ -77,20 +78,20 @@ with_addon() { # with_addon DATABASE LOG -i|-u: install or update it
   }
 }
 
-demo_database() { # the database "demo", made when it is missing, updated when it is old
+demo_database() { # the demo's database, made when it is missing, updated when it is old
   local log=$ARTEFACTS/demo-install.log version
   version=$(find "$ADDON" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 cat |
     sha256sum | cut -c1-16)
   mkdir -p "$ARTEFACTS"
-  if ! database_exists demo; then
+  if ! database_exists "$DEMO"; then
     say "database with the addon and demo data"
-    install_addon making_demo "$log"
-    sql postgres 'alter database making_demo rename to demo'
-  elif [ "$(cat "$STAMPS/demo" 2>/dev/null)" != "$version" ]; then
+    install_addon "making_$DEMO" "$log"
+    sql postgres "alter database \"making_$DEMO\" rename to \"$DEMO\""
+  elif [ "$(cat "$STAMPS/$DEMO" 2>/dev/null)" != "$version" ]; then
     say "the addon has changed: updating the database"
-    with_addon demo "$log" -u
+    with_addon "$DEMO" "$log" -u
   fi
-  echo "$version" >"$STAMPS/demo"
+  echo "$version" >"$STAMPS/$DEMO"
 }
 
 assets() { # assets DATABASE: compiled once, not in every browser test

@@ -4,6 +4,7 @@ Each of the four logs in, gives the consent that a person would click, and lets 
 calendar be synchronised. Who is connected already stays so.
 """
 
+import os
 import sys
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -21,7 +22,8 @@ PEOPLE = [
 
 def connect(odoo: str, google: str, login: str, email: str, mode: str) -> None:
     """Let one user connect Google in this mode."""
-    server = SimpleNamespace(url=odoo, database=SimpleNamespace(name="demo"))
+    name = os.environ.get("CALENDAR_SYNC_DEMO", "demo")
+    server = SimpleNamespace(url=odoo, database=SimpleNamespace(name=name))
     user = Session(server, login, login)
     mine = [("user_id", "=", user.uid), ("provider", "=", "google")]
     accounts = user.search("calendar.sync.account", mine, ["state"])

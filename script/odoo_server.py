@@ -48,7 +48,7 @@ class Database:
     def __init__(self, template: str | None = None):
         source = template or environment("CALSYNC_DATABASE")
         self.name = f"{source}_{os.getpid()}_{next(_numbers)}"
-        self._maintain(f'CREATE DATABASE "{self.name}" TEMPLATE "{source}"')
+        self.maintain(f'CREATE DATABASE "{self.name}" TEMPLATE "{source}"')
 
     def connect(self):
         """A connection of psycopg2 (PGHOST and PGUSER are set by ``./run``)."""
@@ -72,10 +72,10 @@ class Database:
             )
 
     def drop(self) -> None:
-        self._maintain(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
+        self.maintain(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
 
     @staticmethod
-    def _maintain(statement: str) -> None:
+    def maintain(statement: str) -> None:
         with closing(psycopg2.connect(dbname="postgres")) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:

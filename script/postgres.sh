@@ -31,8 +31,17 @@ start_postgres() {
   local folder bin
   folder=$(postgres_folder) bin=$(postgres_bin)
   exec 9>"$CACHE/postgres.lock"
-  flock 9 # alone while it starts, then together with the other verbs that use it
+  flock -s 9 # together with the other verbs that use it; who stops it must be alone
   export PGHOST=$folder PGUSER=odoo PGDATABASE=postgres
+  (
+    flock 7
+    launch_postgres "$folder" "$bin"
+  ) 7>"$CACHE/postgres.start.lock"
+  trap stop_postgres EXIT
+}
+
+launch_postgres() { # launch_postgres FOLDER BIN: unless it runs already
+  local folder=$1 bin=$2
   if ! as_postgres test -e "$folder/data/PG_VERSION"; then
     say "PostgreSQL cluster"
     as_postgres "$bin/initdb" -D "$folder/data" -U odoo -A trust -E UTF8 \
@@ -49,10 +58,8 @@ CONF
   fi
   if ! as_postgres "$bin/pg_ctl" -D "$folder/data" status >/dev/null 2>&1; then
     as_postgres "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -w start \
-      >/dev/null 8>&- 9>&- || die "PostgreSQL does not start; its log is $folder/log"
+      >/dev/null 7>&- 8>&- 9>&- || die "PostgreSQL does not start; its log is $folder/log"
   fi
-  trap stop_postgres EXIT
-  flock -s 9
 }
 
 stop_postgres() {
