@@ -14,6 +14,7 @@ from ..calsync.values import FIELD_NAMES, When
 from .bulk import insert_rows
 from .calendar_event import QUIET
 from .calendar_sync_run import EVENT_ERRORS
+from .words import in_words
 
 #: events made in one call of create()
 BATCH = 1000
@@ -340,7 +341,8 @@ class CalendarSyncRun(models.Model):
     def _apply_fail(self, work, action):
         remote = action.remote
         link = action.link and self._record(action)
-        values = {"state": "failed", "error": action.reason}
+        text = in_words(self.env, action.reason)
+        values = {"state": "failed", "error": text}
         if link:
             link.write(values)
         elif remote is not None:
@@ -358,7 +360,7 @@ class CalendarSyncRun(models.Model):
             "failed",
             event=link and link.event_id,
             remote_id=action.remote_id,
-            message=action.reason,
+            message=text,
         )
 
     # ------------------------------------------------------------

@@ -12,6 +12,7 @@ from odoo.tools import format_date, format_datetime, html2plaintext
 from ..calsync.errors import SyncError
 from ..calsync.rehearsal import Rehearsal
 from ..calsync.values import When
+from .words import in_words
 
 #: lines kept for reading; the counts are complete
 LONGEST = 500
@@ -76,7 +77,7 @@ class CalendarSyncAccount(models.Model):
                 try:
                     _perform(run._rehearsal_steps(provider))
                 except SyncError as err:
-                    error = str(err)
+                    error = in_words(self.env, str(err))
                 finally:
                     provider.close()
                 lines = [line._preview_values() for line in run.line_ids]

@@ -32,6 +32,7 @@ from ..calsync.errors import (
 from ..calsync.plan import Policy
 from ..calsync.values import When
 from .bulk import insert_rows
+from .words import in_words
 
 _logger = logging.getLogger(__name__)
 
@@ -306,7 +307,7 @@ class CalendarSyncRun(models.Model):
     def _error_text(self, error):
         """What happened, for the person concerned; a bug's text stays in the log."""
         if isinstance(error, SyncError | UserError):
-            return str(error)
+            return in_words(self.env, str(error))
         return self.env._("Unexpected error: %(kind)s", kind=type(error).__name__)
 
     # ------------------------------------------------------------

@@ -3,9 +3,11 @@
 The first half reads the files of ``i18n``, the second shows what a German reads.
 """
 
+import ast
 import io
 import re
 from collections import Counter
+from pathlib import Path
 
 import polib
 from lxml import etree, html
@@ -15,6 +17,8 @@ from odoo.tests import HttpCase, TransactionCase, tagged
 from odoo.tools import file_path
 from odoo.tools.translate import trans_export, xml_translate
 
+from ..calsync import errors
+from ..models import words
 from .interview_common import InterviewCase
 from .sync_case import SyncCase
 
@@ -301,3 +305,37 @@ class TestGermanSync(German, SyncCase):
         event = self.env["calendar.event"].search([("name", "=", "(Ohne Titel)")])
         self.assertEqual(len(event), 1)
         self.assertQuiet()
+
+
+@tagged("post_install", "-at_install")
+class TestSentences(German, TransactionCase):
+    """What the pure layer says in English, people read in their language."""
+
+    def test_every_sentence_of_the_pure_layer_is_listed(self):
+        said = set()
+        for path in Path(file_path(f"{MODULE}/calsync")).rglob("*.py"):
+            if path.stem != "memory":
+                said |= set(self._said(ast.parse(path.read_text(encoding="utf-8"))))
+        self.assertEqual(said - set(words.BY_TEXT), set())
+        self.assertGreater(len(said), 40)
+
+    def _said(self, tree):
+        """First lines of what errors say by themselves, and what they are told."""
+        kinds = {name for name in dir(errors) if not name.startswith("_")}
+        for node in ast.walk(tree):
+            match node:
+                case ast.ClassDef(name=name) if name in kinds:
+                    yield ast.get_docstring(node).splitlines()[0]
+                case ast.Call(
+                    func=ast.Name(id=name), args=[ast.Constant(value=str(text)), *_]
+                ) if name in kinds:
+                    yield text
+
+    def test_in_words(self):
+        env = self.env(context={"lang": GERMAN})
+        for text in words.BY_TEXT:
+            self.assertEqual(words.in_words(self.env(context={}), text), text)
+            self.assertNotEqual(words.in_words(env, text), text)
+        self.assertEqual(
+            words.in_words(env, "Event is too funny."), "Event is too funny."
+        )
