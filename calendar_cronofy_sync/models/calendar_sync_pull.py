@@ -26,6 +26,7 @@ from ..calsync.errors import (
 from ..calsync.plan import Action, Pending, Policy, plan, same_meeting, trips
 from ..calsync.values import FIELD_NAMES, RemoteEvent, Write, moment
 from .calendar_sync_run import CONCURRENCY, Superseded, Work
+from .words import in_words
 
 _logger = logging.getLogger(__name__)
 
@@ -479,10 +480,9 @@ class CalendarSyncRun(models.Model):
                 )
             )
         except (RuleUnreadable, OverflowError, ValueError) as error:
-            series.write({"state": "failed", "error": str(error)})
-            self._note(
-                work, "failed", remote_id=series.remote_id, message=str(error)
-            )
+            text = in_words(self.env, str(error))
+            series.write({"state": "failed", "error": text})
+            self._note(work, "failed", remote_id=series.remote_id, message=text)
             return []
         series.horizon = work.policy.window.horizon.replace(tzinfo=None)
         if series.state == "failed":
