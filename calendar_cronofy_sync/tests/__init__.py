@@ -6,6 +6,7 @@ from . import test_sync_errors
 from . import test_sync_crash
 from . import test_sync_people
 from . import test_sync_guard
+from . import test_sync_rights
 from . import test_sync_robust
 from . import test_sync_convergence
 from . import test_account

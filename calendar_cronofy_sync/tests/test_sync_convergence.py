@@ -56,7 +56,7 @@ times = st.tuples(st.integers(1, 6), st.integers(8, 16))
 
 
 def in_turn(runs, *, proceed=lambda: True, on_step=lambda moment: None):
-    """What :func:`calsync.driver.drive` does, with all runs in turn and always the same order."""
+    """What :func:`calsync.driver.drive` does, always in the same order."""
     going = list(runs)
     answers = {run: None for run in going}
     errors = dict.fromkeys(going)
@@ -112,9 +112,10 @@ class Convergence(RuleBasedStateMachine):
         self.made = 0
         #: has anybody deleted, declined or hidden anything?
         self.deleted = False
-        self.first_line = case.env["calendar.sync.run.line"].search(
-            [], order="id desc", limit=1
-        ).id or 0
+        self.first_line = (
+            case.env["calendar.sync.run.line"].search([], order="id desc", limit=1).id
+            or 0
+        )
 
     def teardown(self):
         try:
@@ -193,7 +194,7 @@ class Convergence(RuleBasedStateMachine):
         for account, read in zip(self.accounts.values(), (ann, bob), strict=True):
             account.target_calendar_id.is_source = read
 
-    # ------------------------------------------------------------ people at the provider
+    # ----------------------------------------------------------- people at the provider
 
     @precondition(room)
     @rule(owner=st.sampled_from((*PRIMARIES, TEAM)), time=times, private=st.booleans())
@@ -402,9 +403,9 @@ class Convergence(RuleBasedStateMachine):
         events = self.events(active=False)
         if events:
             event = events[index % len(events)]
-            event.with_user(event.user_id or self.case.ann).with_context(
-                **quiet
-            ).write({"active": True})
+            event.with_user(event.user_id or self.case.ann).with_context(**quiet).write(
+                {"active": True}
+            )
 
     @rule(index=indexes, invite=st.booleans())
     def invite_or_dismiss(self, index, invite):
@@ -499,7 +500,10 @@ class Convergence(RuleBasedStateMachine):
         series = self.case.env["calendar.sync.series"].search(mine)
         links = self.case.env["calendar.sync.link"].search(mine)
         rows = [
-            *(f"{c} {e.remote_id} {e.fields} {e.recurrence}" for c, e in self.remotes()),
+            *(
+                f"{c} {e.remote_id} {e.fields} {e.recurrence}"
+                for c, e in self.remotes()
+            ),
             *(f"{s.remote_id} {s.origin} {s.state} {s.base}" for s in series),
             *(
                 f"{k.remote_id} {k.origin} {k.state} {k.event_id} {k.event_id.name} "
@@ -555,7 +559,9 @@ class Convergence(RuleBasedStateMachine):
                 if name == "when" and not theirs.when.allday:
                     mine, yours = mine.start, yours.start
                 assert alike(name, mine, yours), (*about, name, mine, yours)
-        both = Counter((link.event_id, link.account_id) for link in links if link.event_id)
+        both = Counter(
+            (link.event_id, link.account_id) for link in links if link.event_id
+        )
         twice = [pair for pair, count in both.items() if count > 1]
         assert not twice, f"two copies of one event for one account: {twice}"
 

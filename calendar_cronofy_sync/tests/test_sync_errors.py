@@ -1,4 +1,4 @@
-"""Errors by their meaning: each is contained, none loses anything, the owner is told once."""
+"""Errors by their meaning: contained, nothing lost, the owner told once."""
 
 from datetime import timedelta
 from unittest.mock import patch
@@ -312,7 +312,8 @@ class TestWriteErrors(SyncCase):
         expected = [] if verb == "delete" else [" ".join(meeting.name.split())]
         self.assertEqual([e.fields.name for e in self.remote(HOME)], expected)
         self.assertEqual(
-            (meeting.name, meeting.description, meeting.privacy, meeting.location), before
+            (meeting.name, meeting.description, meeting.privacy, meeting.location),
+            before,
         )
         self.assertQuiet()
         here.unlink()

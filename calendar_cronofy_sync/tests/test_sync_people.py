@@ -1,4 +1,4 @@
-"""Guests become participants only where there is no doubt who they are; nobody is told."""
+"""Guests take part where there is no doubt who they are; nobody is told."""
 
 from odoo.tests import tagged
 
@@ -19,7 +19,8 @@ class TestSyncPeople(SyncCase):
 
     def imported(self, *guests, organizer=ANN, **values):
         people = [
-            guest if not isinstance(guest, str) else self.person(guest) for guest in guests
+            guest if not isinstance(guest, str) else self.person(guest)
+            for guest in guests
         ]
         me = self.person(ANN, is_self=True, response="accepted")
         remote = self.put(
@@ -156,7 +157,9 @@ class TestSyncPeople(SyncCase):
     def test_nobody_is_told_of_anything(self):
         """No mail, no message, no invitation, no follower: whatever the sync does."""
         carl = self.contact("carl@example.com")
-        messages = self.env["mail.message"].search_count([("model", "=", "calendar.event")])
+        messages = self.env["mail.message"].search_count(
+            [("model", "=", "calendar.event")]
+        )
         event, remote = self.imported("carl@example.com")
         self.server.edit(ANN, remote.remote_id, when=self.at(3), name="Late lunch")
         self.sync()
@@ -169,7 +172,9 @@ class TestSyncPeople(SyncCase):
         self.server.remove(ANN, remote.remote_id)
         self.sync()
         self.assertFalse(event.active)
-        self.assertFalse(self.env["mail.mail"].search([("recipient_ids", "in", carl.ids)]))
+        self.assertFalse(
+            self.env["mail.mail"].search([("recipient_ids", "in", carl.ids)])
+        )
         self.assertFalse(event.message_partner_ids - self.ann.partner_id)
         self.assertEqual(
             self.env["mail.message"].search_count([("model", "=", "calendar.event")]),

@@ -1,6 +1,7 @@
 """Odd input never stops the rest: whatever comes, the good event beside it arrives."""
 
 from datetime import date, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 from odoo.tests import tagged
 
@@ -110,7 +111,9 @@ class TestSyncRobust(SyncCase):
             self.assertNotIn(bad, text)
         self.assertIn("Hello", text)
         # what the sanitising took out is no change of ours
-        self.assertIn("script", self.server.events(ANN)[remote.remote_id].fields.description)
+        self.assertIn(
+            "script", self.server.events(ANN)[remote.remote_id].fields.description
+        )
 
     def test_an_empty_title(self):
         remote = self.put(name="")
@@ -119,12 +122,16 @@ class TestSyncRobust(SyncCase):
         self.assertEqual(self.server.events(ANN)[remote.remote_id].fields.name, "")
 
     def test_odd_zones(self):
-        for tz in ("", "GMT+02:00", "Mars/Base", "Australia/Lord_Howe", "Antarctica/Troll"):
+        for tz in (
+            "",
+            "GMT+02:00",
+            "Mars/Base",
+            "Australia/Lord_Howe",
+            "Antarctica/Troll",
+        ):
             when = self.at(2)
             for rule in ((), ("RRULE:FREQ=DAILY;COUNT=2",)):
-                self.put(
-                    name=tz, when=When(when.start, when.stop, tz), recurrence=rule
-                )
+                self.put(name=tz, when=When(when.start, when.stop, tz), recurrence=rule)
         self.assertTheRestGoesOn()
 
     def test_an_odd_zone_of_the_user(self):
@@ -192,7 +199,9 @@ class TestSyncRobust(SyncCase):
         remote = self.put(name="Stand-up")
         self.sync()
         event = self.event_of(remote)
-        self.server.edit(ANN, remote.remote_id, recurrence=("RRULE:FREQ=DAILY;COUNT=3",))
+        self.server.edit(
+            ANN, remote.remote_id, recurrence=("RRULE:FREQ=DAILY;COUNT=3",)
+        )
         self.sync()
         events = self.env["calendar.event"].search([("name", "=", "Stand-up")])
         self.assertEqual(len(events), 3)
@@ -228,8 +237,6 @@ class TestSyncRobust(SyncCase):
             recurrence=("RRULE:FREQ=WEEKLY;COUNT=40",),
         )
         self.sync()
-        from zoneinfo import ZoneInfo
-
         berlin = ZoneInfo("Europe/Berlin")
         events = self.env["calendar.event"].search([("name", "=", "Stand-up")])
         hours = {e.start.replace(tzinfo=UTC).astimezone(berlin).hour for e in events}

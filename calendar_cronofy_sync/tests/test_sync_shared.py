@@ -1,5 +1,6 @@
-"""Shared meetings: one event for two copies that name each other, and nothing for forgers."""
+"""Shared meetings: one event for copies that name each other, nothing for forgers."""
 
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from ..calsync.values import RemoteEvent
@@ -226,7 +227,7 @@ class TestSyncShared(SharedCase):
         self.assertQuiet()
 
     def test_a_guest_does_not_change_what_is_read_only_at_home(self):
-        """A participant added in Odoo has a copy; its edits reach Odoo, not the source."""
+        """A participant added in Odoo has a copy, which does not reach the source."""
         self.server.share(ANN, ANN, "reader")
         mine = self.copy(ANN, guests=())
         self.sync()
@@ -383,5 +384,5 @@ class TestSyncForgery(SharedCase):
 
     def test_an_address_may_not_be_claimed_by_writing_it(self):
         """The address of a connection comes from the provider, not from its user."""
-        with self.assertRaises(Exception):
+        with self.assertRaises(AccessError):
             self.at_bob.with_user(self.bob).write({"email": ANN})

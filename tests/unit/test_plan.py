@@ -88,7 +88,7 @@ def test_the_truth_table(remote, local, expected):
 
 
 @pytest.mark.parametrize("name", FIELD_NAMES)
-def test_of_each_field_changed_on_both_sides_the_provider_wins_and_the_loss_is_told(name):
+def test_of_a_field_changed_on_both_sides_the_provider_wins_and_the_loss_is_told(name):
     values = {
         "name": ("Mine", "Theirs"),
         "when": (When(NOW + HOUR, NOW + 2 * HOUR), When(NOW - HOUR, NOW)),
@@ -349,9 +349,7 @@ def test_when_an_event_is_over():
         replace(BASE, when=When(start - HOUR, start + HOUR)), POLICY.window
     )
     day = date(2026, 2, 27)  # the window opens on that day
-    assert ended(
-        replace(BASE, when=When(day - timedelta(days=1), day)), POLICY.window
-    )
+    assert ended(replace(BASE, when=When(day - timedelta(days=1), day)), POLICY.window)
     assert not ended(
         replace(BASE, when=When(day, day + timedelta(days=1))), POLICY.window
     )

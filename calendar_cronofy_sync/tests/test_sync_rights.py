@@ -1,0 +1,107 @@
+"""Who sees what of events that came from a private calendar: one table."""
+
+from odoo.exceptions import AccessError
+from odoo.tests import new_test_user, tagged
+from odoo.tools import mute_logger
+
+from .sync_case import SyncCase
+
+ANN = "ann@example.com"
+
+
+@tagged("post_install", "-at_install")
+class TestSyncRights(SyncCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.portal = new_test_user(cls.env, "portal_sync", "base.group_portal")
+        cls.admin = new_test_user(cls.env, "admin_sync", "base.group_system")
+        cls.others = [cls.bob, cls.admin]
+
+    def setUp(self):
+        super().setUp()
+        self.account = self.connect(self.ann, sync_private=True)
+        self.private = self.put(
+            name="Dentist",
+            description="root canal",
+            location="Clinic",
+            privacy="private",
+        )
+        self.hidden = self.put(
+            name="Dentist", description="root canal", privacy="confidential"
+        )
+        self.public = self.put(name="Lunch", privacy="public")
+        self.sync()
+
+    def texts(self, event, user):
+        """All that a read of the event tells this user."""
+        event = event.with_user(user).sudo(False)
+        event.invalidate_recordset()
+        return str(event.read(["display_name", "name", "description", "location"]))
+
+    def test_a_private_event_is_a_busy_time_for_colleagues_and_administrators(self):
+        for remote in (self.private, self.hidden):
+            event = self.event_of(remote)
+            self.assertIn("Dentist", self.texts(event, self.ann))
+            for user in self.others:
+                seen = self.texts(event, user)
+                for secret in ("Dentist", "root canal", "Clinic"):
+                    self.assertNotIn(secret, seen, user.login)
+
+    def test_a_public_event_is_everybodys(self):
+        event = self.event_of(self.public)
+        for user in (self.ann, *self.others):
+            self.assertIn("Lunch", self.texts(event, user))
+
+    @mute_logger("odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model")
+    def test_a_portal_user_sees_none_of_it(self):
+        for remote in (self.private, self.public):
+            event = self.event_of(remote).with_user(self.portal).sudo(False)
+            with self.assertRaises(AccessError):
+                event.read(["name"])
+
+    @mute_logger("odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model")
+    def test_how_it_is_synchronised_is_told_to_its_owner_only(self):
+        event = self.event_of(self.public)
+        link = event.sync_link_ids
+        self.assertEqual(event.with_user(self.ann).sync_state, "synced")
+        self.assertTrue(link.with_user(self.ann).read(["remote_id"]))
+        for user in (*self.others, self.portal):
+            with self.assertRaises(AccessError):
+                link.with_user(user).sudo(False).read(["remote_id"])
+        for user in self.others:
+            self.assertEqual(event.with_user(user).sudo(False).sync_state, "none")
+
+    @mute_logger("odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model")
+    def test_the_journal_and_the_last_agreement_are_nobody_elses(self):
+        lines = self.account.run_ids.line_ids
+        self.assertTrue(lines)
+        for user in (*self.others, self.portal):
+            with self.assertRaises(AccessError):
+                lines.with_user(user).sudo(False).read(["before"])
+        for user in (self.ann, *self.others):
+            with self.assertRaises(AccessError):
+                self.account.link_ids.with_user(user).sudo(False).read(["base"])
+
+    def test_no_title_reaches_the_administrators_list(self):
+        master = self.put(name="Hush hush", recurrence=("RRULE:FREQ=SOMETIMES",))
+        self.put(name="Hush hush", problem="It has no end.")
+        self.sync()
+        self.assertTrue(self.account.attention)
+        account = self.account.with_user(self.admin).sudo(False)
+        seen = str(account.read())
+        self.assertNotIn("Hush", seen)
+        runs = self.account.run_ids.with_user(self.admin).sudo(False)
+        self.assertNotIn("Hush", str(runs.read(["state", "error", "display_name"])))
+        # its owner finds out which one it is
+        series = self.account.calendar_ids.series_ids.with_user(self.ann).sudo(False)
+        broken = series.filtered(lambda one: one.remote_id == master.remote_id)
+        self.assertEqual(broken.state, "failed")
+
+    @mute_logger("odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model")
+    def test_nobody_retries_or_decides_for_others(self):
+        link = self.account.link_ids[:1]
+        link.sudo().state = "failed"
+        for user in (*self.others, self.portal):
+            with self.assertRaises(AccessError):
+                link.with_user(user).sudo(False).action_retry()
