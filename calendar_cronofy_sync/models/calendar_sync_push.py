@@ -368,8 +368,8 @@ class CalendarSyncRun(models.Model):
                 series.write({"state": "failed", "error": self._error_text(answer)})
 
     def _take_sent(self, series, present):
-        """Our own insert, whose answer never came, did arrive. What differs from what was
-        sent was changed there since."""
+        """Our own insert, whose answer never came, did arrive. What differs from what
+        was sent was changed there since."""
         sent = Fields.from_json(series.base["fields"])
         kept = {
             name: getattr(present.fields, name)

@@ -147,8 +147,8 @@ class CalendarSyncSeries(models.Model):
                 return None
             return Write(verb="delete", key=self.id, remote_id=self.remote_id)
         if self.base and not self.master:
-            # sent, and nobody knows whether it arrived: the same once more, and what was
-            # changed since is a change to it
+            # sent, and nobody knows whether it arrived: the same once more, and what
+            # was changed since is a change to it
             return self._insertion()
         fields_now, layout = self._lay_out_events(events)
         self._place(events, layout)
