@@ -26,6 +26,8 @@ def test_connect(lang, person, google, admin, new_page, shot):
     page.wait_for_url("**/odoo/calendar-connections/*")
     expect(page.locator("[name=calendar_ids] .o_data_row")).to_have_count(2)
     shot(page, "3-form")
+    english = page.get_by_role("button", name="Save and activate")
+    expect(english).to_have_count(1 if lang == "en_US" else 0)
     second = page.locator("[name=calendar_ids] .o_data_row:has-text('Family')")
     second.locator("[name=is_source] input").click()
     page.click("button[name=action_create_target]")

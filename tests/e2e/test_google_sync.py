@@ -178,7 +178,7 @@ def test_undo_a_run(person, google, new_page, shot):
 
 
 def test_health_without_titles(person, google, admin, new_page, shot):
-    """The administrator sees how the connections stand, and nothing of what is in them."""
+    """The administrator sees how the connections stand, nothing of what is in them."""
     ann = person("ann")
     google.insert_event(ann.email, google_event("Job at a rival", next_week(1, 12)))
     ann.connect()
