@@ -1,5 +1,5 @@
-"""What the scenarios share: Odoo with real cursors, Google's simulator in a process of its
-own (50 ms per request), and a stopwatch that counts what costs."""
+"""What the scenarios share: Odoo with real cursors, Google's simulator in a process of
+its own (50 ms per request), and a stopwatch that counts what costs."""
 
 import json
 import os
@@ -190,6 +190,7 @@ class Odoo:
 def quiet_create(env, user_id, count, name="Floor"):
     """The floor: one quiet batched create of ``count`` events."""
     from odoo import Command
+
     from odoo.addons.calendar_cronofy_sync.models.calendar_event import QUIET
 
     partner = env["res.users"].browse(user_id).partner_id.id

@@ -5,8 +5,8 @@ what the function returned (or with the :class:`.errors.SyncError` that it raise
 functions run in threads, everything else in the caller's: a run may use the database
 freely between two yields, and must hold no lock across one.
 
-Every point at which a run can be killed is one of these yields, which is why tests count
-them here (``on_step``).
+Every point at which a run can be killed is one of these yields, which is why tests
+count them here (``on_step``).
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def drive(
     """Bring the runs to their end; answer False when ``proceed`` said to stop before.
 
     :param runs: taken one by one as places become free
-    :param proceed: asked before each new request; once False, no further request is made,
-        those on the way are awaited, and the runs are closed at their yields
+    :param proceed: asked before each new request; once False, no further request is
+        made, those on the way are awaited, and the runs are closed at their yields
     :param on_step: told ``before`` each request is sent and ``after`` its answer came
     """
     source = iter(runs)

@@ -12,14 +12,14 @@
     ├── TokenInvalid           the sync token is dead: list everything again
     ├── Conflict               somebody else changed the event: fetch, merge, try again
     ├── Duplicate              the id we chose exists already: fetch, compare, link
-    ├── Gone                   confirmed by the provider: there is no such event any more
-    ├── NotFound               the calendar or the resource is not visible (any more)
+    ├── Gone                   confirmed by the provider: there is no such event
+    ├── NotFound               the calendar or the resource is not visible
     ├── Forbidden              this account may not change this event or calendar
     ├── Rejected               the provider refuses the content: show it, do not retry
     ├── PlanLimit              the provider's price plan does not include it
     ├── Unsupported            the provider cannot do it for this calendar (e.g. push)
     ├── Misconfigured          wrong client id, secret or address: for the administrator
-    │   └── PlaceRefused       the data would lie where it must not, or nobody knows where
+    │   └── PlaceRefused       the data would lie where it must not
     ├── RuleUnreadable         a recurrence rule that cannot be expanded
     ├── ItemUnreadable         an item that cannot be understood
     └── KeyUnavailable         the encryption key is missing or does not fit the tokens

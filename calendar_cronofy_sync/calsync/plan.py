@@ -1,8 +1,9 @@
 """What a run will do, decided from values alone.
 
-:func:`plan` compares what both sides last agreed on (the base, kept with each link) with
-what changed remotely (the delta) and in Odoo (pending), and answers with actions. It
-performs none of them. The decision is this table; everything else feeds or carries it out.
+:func:`plan` compares what both sides last agreed on (the base, kept with each link)
+with what changed remotely (the delta) and in Odoo (pending), and answers with actions.
+It performs none of them. The decision is this table; everything else feeds or carries
+it out.
 
 =========  =========  =============================================================
 remote     Odoo       action
@@ -139,8 +140,8 @@ def plan(
 
     :param links: the links of one calendar, by remote id (at least those that ``delta``
         and ``pending`` name)
-    :param delta: remote events, series already laid out as occurrences; of several items
-        with one id the last counts
+    :param delta: remote events, series already laid out as occurrences; of several
+        items with one id the last counts
     :param pending: what was touched in Odoo, by remote id of the link
     """
     latest = {event.remote_id: event for event in delta}
@@ -201,7 +202,8 @@ def same_meeting(
 
 
 def _privacy(fields: Fields, policy: Policy) -> str:
-    """What a remote visibility is in Odoo, where "confidential" is for all colleagues."""
+    """What a remote visibility is in Odoo, where "confidential" is for all
+    colleagues."""
     meant = {"default": policy.default_privacy, "confidential": "private"}
     return meant.get(fields.privacy, fields.privacy)
 

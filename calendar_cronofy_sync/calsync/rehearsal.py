@@ -11,7 +11,8 @@ from .values import FIELD_NAMES, Outcome, RemoteEvent, Write
 
 
 class Rehearsal:
-    """Everything that is read comes from ``provider``; writes succeed without being sent.
+    """Everything that is read comes from ``provider``; writes succeed without being
+    sent.
 
     What was "written" is remembered, so that a later read of it in the same rehearsal
     agrees.

@@ -31,8 +31,8 @@ def occurrences(
 ) -> Iterator[RemoteEvent]:
     """The occurrences that end in the window, as events of their own.
 
-    :param exceptions: by :func:`.values.moment` of their original start; a cancelled one
-        is yielded as cancelled
+    :param exceptions: by :func:`.values.moment` of their original start; a cancelled
+        one is yielded as cancelled
     :raises RuleUnreadable: the rule cannot be expanded
     """
     for occurrence in _starts(master, window):
@@ -168,7 +168,8 @@ def _follow(master: RemoteEvent, start: datetime | date) -> RemoteEvent:
 
 
 def _complete(exception: RemoteEvent, master: RemoteEvent) -> RemoteEvent:
-    """Exceptions carry all their fields; only ids and people may be left to the master."""
+    """Exceptions carry all their fields; only ids and people may be left to the
+    master."""
     return replace(
         exception,
         ical_uid=exception.ical_uid or master.ical_uid,

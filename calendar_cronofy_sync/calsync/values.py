@@ -1,7 +1,7 @@
 """The frozen values that travel between the layers.
 
-Times are half-open. Timed ones are aware datetimes, all-day ones are dates whose stop is
-exclusive (the day after the last one), as in RFC 5545.
+Times are half-open. Timed ones are aware datetimes, all-day ones are dates whose stop
+is exclusive (the day after the last one), as in RFC 5545.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ FIELD_NAMES = ("name", "when", "description", "location", "privacy", "show_as")
 
 
 def moment(value: datetime | date) -> str:
-    """A stable text for a point in time: UTC ``…Z`` for a datetime, the day for a date."""
+    """A stable text for a point in time: UTC ``…Z`` for a datetime, the day for a
+    date."""
     if isinstance(value, datetime):
         utc = value.astimezone(timezone.utc).replace(microsecond=0, tzinfo=None)
         return utc.isoformat() + "Z"
@@ -53,7 +54,8 @@ def from_moment(text: str) -> datetime | date:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """When an event takes place. Equal when the instants are: the zone does not count."""
+    """When an event takes place. Equal when the instants are: the zone does not
+    count."""
 
     start: datetime | date
     stop: datetime | date
@@ -98,7 +100,8 @@ class Fields:
 
 
 def changed(before: Fields | None, after: Fields) -> frozenset[str]:
-    """The names of the fields in which ``after`` differs (all of them without a before)."""
+    """The names of the fields in which ``after`` differs (all of them without a
+    before)."""
     if before is None:
         return frozenset(FIELD_NAMES)
     return frozenset(f for f in FIELD_NAMES if getattr(before, f) != getattr(after, f))
@@ -120,7 +123,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteEvent:
-    """One remote item: a single event, a series' master, or one occurrence of a series."""
+    """One remote item: a single event, a series' master, or one occurrence of a
+    series."""
 
     remote_id: str
     ical_uid: str = ""
@@ -215,7 +219,8 @@ class RemoteCalendar:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which events are synchronised: ending after ``start``; series up to ``horizon``."""
+    """Which events are synchronised: ending after ``start``; series up to
+    ``horizon``."""
 
     start: datetime
     horizon: datetime
@@ -240,8 +245,8 @@ class Write:
     """One write to the provider.
 
     ``insert`` sends all fields (and ``recurrence``) under ``remote_id``, which we chose
-    and stored before; ``patch`` sends the ``changed`` fields of ``fields`` and, when not
-    None, ``recurrence``; ``delete`` sends nothing.
+    and stored before; ``patch`` sends the ``changed`` fields of ``fields`` and, when
+    not None, ``recurrence``; ``delete`` sends nothing.
     """
 
     verb: str
@@ -263,10 +268,11 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one :class:`Write`: the event as the provider now has it, or why not.
+    """What became of one :class:`Write`: the event as the provider now has it, or why
+    not.
 
-    After a successful delete both are None. ``Gone`` is reported as an error for a patch
-    and as success for a delete.
+    After a successful delete both are None. ``Gone`` is reported as an error for a
+    patch and as success for a delete.
     """
 
     key: Any
@@ -276,7 +282,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """The client that an administrator registered with the provider, and its addresses."""
+    """The client that an administrator registered with the provider, and its
+    addresses."""
 
     client_id: str
     client_secret: str = field(repr=False)
@@ -322,7 +329,8 @@ class Grant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authorization:
-    """Where to send the user for consent, and what must be kept until they come back."""
+    """Where to send the user for consent, and what must be kept until they come
+    back."""
 
     url: str
     #: PKCE code verifier, "" where the provider has no PKCE

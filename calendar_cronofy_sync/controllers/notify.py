@@ -1,4 +1,5 @@
-"""Where providers tell that something changed: verified, answered at once, worked later.
+"""Where providers tell that something changed: verified, answered at once, worked
+later.
 
 A notification says nothing but «look again»; whoever forges one gains nothing, and a
 flood of them costs one run.

@@ -15,8 +15,8 @@ CHUNK = 1000
 def insert_rows(model, rows):
     """Insert rows into the table of ``model``; no ids are returned.
 
-    :param rows: dicts of column values, stored related fields included; what a row lacks
-        is NULL
+    :param rows: dicts of column values, stored related fields included; what a row
+        lacks is NULL
     """
     if not rows:
         return

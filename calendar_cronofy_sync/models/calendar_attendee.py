@@ -1,4 +1,5 @@
-"""Answers to invitations: whoever declines in Odoo loses the copy of an Odoo meeting."""
+"""Answers to invitations: whoever declines in Odoo loses the copy of an Odoo
+meeting."""
 
 from odoo import models
 

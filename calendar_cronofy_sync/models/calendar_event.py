@@ -82,8 +82,7 @@ class CalendarEvent(models.Model):
         for event in self:
             links = event.sudo().sync_link_ids.filtered(
                 lambda link: (
-                    link.user_id == self.env.user
-                    and link.account_id.state != "revoked"
+                    link.user_id == self.env.user and link.account_id.state != "revoked"
                 )
             )
             event.sync_state = max(links.mapped("state"), key=worst.get, default="none")
@@ -201,8 +200,8 @@ class CalendarEvent(models.Model):
         """
         if not self.ids or SYNCED_FIELDS.isdisjoint(names):
             return
-        # always a new row version, even of a pending link: a run that is just storing an
-        # older agreement must notice
+        # always a new row version, even of a pending link: a run that is just storing
+        # an older agreement must notice
         self.env.cr.execute(
             SQL(
                 """UPDATE calendar_sync_link
@@ -284,7 +283,8 @@ class CalendarEvent(models.Model):
         return bool(singles or series)
 
     def _sync_unlisted(self, accounts):
-        """(event, account, recurrence, base event) that should have a copy and have none.
+        """(event, account, recurrence, base event) that should have a copy and have
+        none.
 
         Organised or attended and not declined, in the window, visible by the rule for
         private appointments, and not at home in any calendar of the same user.
@@ -301,7 +301,8 @@ class CalendarEvent(models.Model):
                      WHERE a.id IN %(accounts)s
                 ), taking_part AS (
                     SELECT e.id, m.account_id
-                      FROM mine m JOIN calendar_event e ON e.user_id = m.user_id %(only)s
+                      FROM mine m JOIN calendar_event e ON e.user_id = m.user_id
+                      %(only)s
                      UNION
                     SELECT r.calendar_event_id, m.account_id
                       FROM mine m

@@ -151,8 +151,8 @@ class CalendarSyncRun(models.Model):
     def _agreement(self, event, remote, *, outgoing=(), policy=None):
         """What a link keeps once both sides agree.
 
-        :param outgoing: fields in which Odoo is ahead: they stay different from the base,
-            which is what makes them pending
+        :param outgoing: fields in which Odoo is ahead: they stay different from the
+            base, which is what makes them pending
         """
         ours = event._sync_fields(remote.fields.when.tz)
         if outgoing:

@@ -82,8 +82,8 @@ class CalendarSyncChannel(models.Model):
 
     @api.model
     def _prepare(self, calendar):
-        """A channel about to be opened, with what to send: stored before it is asked for,
-        because the first notification may come before the answer."""
+        """A channel about to be opened, with what to send: stored before it is asked
+        for, because the first notification may come before the answer."""
         name, secret = uuid.uuid4().hex, secrets.token_urlsafe(32)
         channel = self.create(
             {"calendar_id": calendar.id, "name": name, "secret": _hash(secret)}
@@ -132,8 +132,8 @@ class CalendarSyncChannel(models.Model):
 
     @api.model
     def _compare(self, account, listed):
-        """Ours that the provider does not list are forgotten, and opened again; those it
-        lists and we do not know are returned, to be ended.
+        """Ours that the provider does not list are forgotten, and opened again; those
+        it lists and we do not know are returned, to be ended.
 
         Only those that come to this Odoo's address: another one with the same client
         has its own.

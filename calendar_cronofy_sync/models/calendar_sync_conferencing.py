@@ -1,4 +1,5 @@
-"""The video conferencing services behind a connection, and which one makes the links."""
+"""The video conferencing services behind a connection, and which one makes the
+links."""
 
 from odoo import fields, models
 
@@ -32,7 +33,9 @@ class CalendarSyncAccount(models.Model):
 
     def _compute_conferencing_note(self):
         for account in self:
-            names = [SERVICES.get(name, name) for _id, name in account.conferencing or ()]
+            names = [
+                SERVICES.get(name, name) for _id, name in account.conferencing or ()
+            ]
             account.conferencing_note = ", ".join(dict.fromkeys(names))
 
     def action_connect_conferencing(self):

@@ -1,4 +1,5 @@
-"""The five minutes: which accounts are due, who takes them, and what becomes of errors."""
+"""The five minutes: which accounts are due, who takes them, and what becomes of
+errors."""
 
 import time
 import uuid
@@ -16,7 +17,7 @@ from ..calsync.errors import (
     SyncError,
 )
 from ..calsync.providers import PROVIDERS
-from .calendar_sync_run import INTERVAL
+from .calendar_sync_run import CONCURRENCY, INTERVAL, TRIES
 
 #: seconds after which a cron call starts no further request; the rest goes on next time
 TIME_LIMIT = 50
@@ -75,6 +76,16 @@ class CalendarSyncAccount(models.Model):
         The claim ends with the run. If the process is killed, the account is due again
         after the usual interval, and a later claim makes a forgotten run stop.
         """
+        for _attempt in range(TRIES):
+            try:
+                return self._claim_next(but)
+            except CONCURRENCY:
+                # another worker was quicker: look again at what it has left
+                self.env.cr.rollback()
+                self.env.transaction.reset()
+        return None
+
+    def _claim_next(self, but):
         claim = uuid.uuid4().hex
         self.env.cr.execute(
             """
@@ -110,6 +121,7 @@ class CalendarSyncAccount(models.Model):
                 "next": fields.Datetime.now() + INTERVAL,
                 "but": list(but),
             },
+            log_exceptions=False,
         )
         row = self.env.cr.fetchone()
         run = None
@@ -151,8 +163,8 @@ class CalendarSyncAccount(models.Model):
 
     @api.model
     def _look_again(self):
-        """Have everything listed, and the channels compared, where the provider's deltas
-        and notifications may have missed something."""
+        """Have everything listed, and the channels compared, where the provider's
+        deltas and notifications may have missed something."""
         forgetful = [name for name, kind in PROVIDERS.items() if kind.forgetful]
         accounts = self.sudo().search(
             [
@@ -325,7 +337,9 @@ class CalendarSyncAccount(models.Model):
             [("account_id", "=", self.id), ("state", "=", "failed")]
         )
         if failed:
-            texts.append(self.env._("%(count)s events could not be synchronised.", count=failed))
+            texts.append(
+                self.env._("%(count)s events could not be synchronised.", count=failed)
+            )
         if texts:
             self._needs_attention("\n".join(texts))
         else:

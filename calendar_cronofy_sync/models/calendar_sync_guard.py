@@ -77,8 +77,8 @@ class CalendarSyncCalendar(models.Model):
         if self.held:
             return self.env._(
                 "%(count)s of %(linked)s events of “%(calendar)s” were deleted at the "
-                "provider. Nothing has been deleted in Odoo yet: apply, or restore them "
-                "from Odoo?",
+                "provider. Nothing has been deleted in Odoo yet: apply, or restore "
+                "them from Odoo?",
                 count=self.held["count"],
                 linked=self.held["linked"],
                 calendar=self.name,

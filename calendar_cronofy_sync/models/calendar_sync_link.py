@@ -1,4 +1,5 @@
-"""One Odoo event bound to one remote event, and the values on which both last agreed."""
+"""One Odoo event bound to one remote event, and the values on which both last
+agreed."""
 
 from odoo import api, fields, models
 
@@ -39,9 +40,9 @@ class CalendarSyncLink(models.Model):
         required=True,
         help="Where the event was made.",
     )
-    # {"local": Fields, "remote": Fields, "people": {address: answer}, "organized": bool,
-    # "writable": bool, "series": where occurrences come without a rule} at the last
-    # agreement; "sent": Fields of a patch whose answer has not come
+    # {"local": Fields, "remote": Fields, "people": {address: answer}, "organized":
+    # bool, "writable": bool, "series": where occurrences come without a rule} at the
+    # last agreement; "sent": Fields of a patch whose answer has not come
     base = fields.Json(groups=fields.NO_ACCESS)
     # how often the remote id had to be chosen anew
     generation = fields.Integer()
@@ -60,8 +61,8 @@ class CalendarSyncLink(models.Model):
 
     @api.model
     def _enlist(self, vals_list):
-        """Create the links that are not there yet; an id that is taken (by an event that
-        was deleted before) gets the next generation."""
+        """Create the links that are not there yet; an id that is taken (by an event
+        that was deleted before) gets the next generation."""
         keys = [(vals["calendar_id"], vals["remote_id"]) for vals in vals_list]
         taken = {
             (link.calendar_id.id, link.remote_id)
@@ -107,14 +108,15 @@ class CalendarSyncLink(models.Model):
             link.state = state
 
     def _organized(self):
-        """Is the user the organiser? Of the copy of an Odoo meeting everybody is, there."""
+        """Is the user the organiser? Of the copy of an Odoo meeting everybody is,
+        there."""
         if self.origin == "odoo":
             return self.event_id.user_id.id in (False, self.user_id.id)
         return (self.base or {}).get("organized", True)
 
     def _renew(self):
-        """The remote event is gone: write it anew, under another id, because the id of a
-        deleted event stays taken."""
+        """The remote event is gone: write it anew, under another id, because the id of
+        a deleted event stays taken."""
         for link in self:
             generation = link.generation + 1
             link.write(

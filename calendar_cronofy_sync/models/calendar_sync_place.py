@@ -5,11 +5,11 @@ from odoo import api, fields, models
 #: the data centers in plain words
 PLACES = [
     ("de", "Germany: the data lies in the European Union"),
-    ("uk", "United Kingdom: the data lies outside the European Union"),
-    ("us", "United States: the data lies outside the European Union"),
-    ("ca", "Canada: the data lies outside the European Union"),
-    ("au", "Australia: the data lies outside the European Union"),
-    ("sg", "Singapore: the data lies outside the European Union"),
+    ("uk", "United Kingdom: outside the European Union"),
+    ("us", "United States: outside the European Union"),
+    ("ca", "Canada: outside the European Union"),
+    ("au", "Australia: outside the European Union"),
+    ("sg", "Singapore: outside the European Union"),
 ]
 
 

@@ -140,7 +140,9 @@ class CalendarSyncRun(models.Model):
         return {
             "kind": self.env._("Not an appointment (working location, birthday)"),
             "declined": self.env._("You have declined it"),
-            "private": self.env._("Private, and private appointments are not synchronised"),
+            "private": self.env._(
+                "Private, and private appointments are not synchronised"
+            ),
             "window": self.env._("It ended before the time that is synchronised"),
             "empty": self.env._("It has no readable content"),
             "not a source": self.env._("This calendar is not read into Odoo"),

@@ -81,7 +81,8 @@ class CalendarSyncRun(models.Model):
     # ------------------------------------------------------------
 
     def _take_pending(self, attempts):
-        """The next writes: ``(calendar, writes, ids to fetch)``, no calendar at the end.
+        """The next writes: ``(calendar, writes, ids to fetch)``, no calendar at the
+        end.
 
         What needs no request (agreed meanwhile, never written, read-only) is settled
         here. Ids and what is sent are stored before the caller sends them.
@@ -142,9 +143,9 @@ class CalendarSyncRun(models.Model):
         return [self._sent(action) for action in pushes]
 
     def _sent(self, action):
-        """Store what is sent, which tells what was meant should the answer be lost. A new
-        event whose answer was lost is sent once more as it was: what was typed since is
-        a change to it."""
+        """Store what is sent, which tells what was meant should the answer be lost. A
+        new event whose answer was lost is sent once more as it was: what was typed
+        since is a change to it."""
         row, write = self._record(action), action.write
         base = row.base or {}
         if write.verb == "insert" and base.get("local"):
@@ -179,7 +180,8 @@ class CalendarSyncRun(models.Model):
     # ------------------------------------------------------------
 
     def _take_outcomes(self, calendar, writes, outcomes):
-        """Store what was written; answer with the ids that have to be looked at again."""
+        """Store what was written; answer with the ids that have to be looked at
+        again."""
         work = self._work(calendar)
         Link = self.env["calendar.sync.link"].with_context(active_test=False)
         # (one recordset, so that the rows and their events are read together)

@@ -85,8 +85,8 @@ class CalendarSyncAccount(models.Model):
             return False
 
     def _prove(self, reason, *, silent, withdrawn):
-        """Keep a line on what was done: on the connection, which administrators see, and
-        in its journal. It names nothing of what was in the calendars."""
+        """Keep a line on what was done: on the connection, which administrators see,
+        and in its journal. It names nothing of what was in the calendars."""
         env = self._in_owners_language().env
         note = " ".join(
             (

@@ -167,8 +167,10 @@ class CalendarSyncRun(models.Model):
         account = self.account_id
         self._list_new()
         waiting = account.push_after and account.push_after > fields.Datetime.now()
-        if account.reconcile or self._missing_channels() or (
-            not waiting and account._anything_pending()
+        if (
+            account.reconcile
+            or self._missing_channels()
+            or (not waiting and account._anything_pending())
         ):
             return True
         self._finish("done", provider)
@@ -234,12 +236,14 @@ class CalendarSyncRun(models.Model):
         self.env.transaction.reset()
 
     def _hold(self):
-        """Make sure that the account is still ours, and keep it so for the transaction."""
+        """Make sure that the account is still ours, and keep it so for the
+        transaction."""
         self.env.cr.execute(
             """SELECT 1 FROM calendar_sync_account
                 WHERE id = %s AND claim = %s AND state = 'active'
                   FOR NO KEY UPDATE""",
             [self.account_id.id, self.claim],
+            log_exceptions=False,
         )
         if not self.env.cr.fetchone():
             raise Superseded
@@ -391,8 +395,8 @@ class CalendarSyncRunLine(models.Model):
             line.detail = line.message or line._changes_text()
 
     def action_take_back(self):
-        """Write what lost in a conflict to the event after all; it goes out as any other
-        edit of its owner."""
+        """Write what lost in a conflict to the event after all; it goes out as any
+        other edit of its owner."""
         for line in self.filtered(lambda line: line.kind == "conflict"):
             values = {
                 name: When.from_json(value) if name == "when" else value

@@ -78,9 +78,11 @@ class HrInterview(models.Model):
     def _without_link(self):
         """The interviews whose room has to come from the provider still."""
         return self._steps().filtered(
-            lambda step: step.video
-            and step.event_id
-            and not step.event_id.sudo().videocall_location
+            lambda step: (
+                step.video
+                and step.event_id
+                and not step.event_id.sudo().videocall_location
+            )
         )
 
     @api.model

@@ -91,9 +91,7 @@ class ResConfigSettings(models.TransientModel):
         must be allowed by each."""
         accounts = self.env["calendar.sync.account"]
         # sudo: companies that the administrator is not working in have a say, too
-        for company in self.env["res.company"].sudo().search(
-            [("active", "=", True)]
-        ):
+        for company in self.env["res.company"].sudo().search([("active", "=", True)]):
             try:
                 accounts._check_place("cronofy", company)
             except PlaceRefused as err:

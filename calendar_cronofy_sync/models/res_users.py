@@ -190,8 +190,8 @@ class CalendarSyncAccount(models.Model):
         )
 
     def _stop_for_departure(self):
-        """Pause what belongs to somebody who left; housekeeping, called at once, revokes
-        it: that takes the network, and is no part of archiving."""
+        """Pause what belongs to somebody who left; housekeeping, called at once,
+        revokes it: that takes the network, and is no part of archiving."""
         open_ones = self.filtered(lambda account: account.state != "revoked")
         open_ones.filtered(lambda account: account.state != "paused").write(
             {"state": "paused", "next_sync": False}

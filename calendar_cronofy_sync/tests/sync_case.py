@@ -42,7 +42,8 @@ class SyncCase(TransactionCase):
     # ------------------------------------------------------------ the world
 
     def connect(self, user, **values):
-        """An active account of the user, with the primary calendar read and a target."""
+        """An active account of the user, with the primary calendar read and a
+        target."""
         email = user.email
         self.server.add_account(email, "Europe/Berlin")
         self.server.add_calendar(email, f"odoo-{email}", name="Odoo")

@@ -1,4 +1,5 @@
-"""Life with Cronofy: nightly looks, video services, moving to another provider, leaving."""
+"""Life with Cronofy: nightly looks, video services, moving to another provider,
+leaving."""
 
 from datetime import timedelta
 from unittest.mock import patch

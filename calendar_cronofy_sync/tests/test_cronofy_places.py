@@ -81,7 +81,8 @@ class TestPlaces(ConnectCase):
     def test_the_hosts_are_shown(self):
         settings = self.settings(calendar_sync_cronofy_data_center="de")
         self.assertEqual(
-            settings.calendar_sync_cronofy_hosts, "api-de.cronofy.com, app-de.cronofy.com"
+            settings.calendar_sync_cronofy_hosts,
+            "api-de.cronofy.com, app-de.cronofy.com",
         )
 
     def test_a_connection_to_a_forbidden_place_rests_and_can_be_revoked(self):
@@ -135,9 +136,7 @@ class TestPlacesInTheBrowser(ConnectMixin, HttpCase):
         self.env.company.cronofy_place_ids = places
         self.ann.password = "ann_password_1"
         self.authenticate(self.ann.login, "ann_password_1")
-        answer = self.url_open(
-            "/calendar_sync/connect/cronofy", allow_redirects=False
-        )
+        answer = self.url_open("/calendar_sync/connect/cronofy", allow_redirects=False)
         self.assertIn("/odoo/calendar-services", answer.headers["Location"])
         self.assertFalse(
             self.env["calendar.sync.account"].search([("user_id", "=", self.ann.id)])

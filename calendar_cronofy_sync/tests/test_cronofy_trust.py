@@ -84,9 +84,11 @@ class TrustCase(CronofyCase):
         self.env["calendar.sync.quota"].search([]).unlink()
 
     def links(self):
-        return self.env["calendar.sync.link"].search(
-            [("account_id", "=", self.account.id)]
-        ).with_context(active_test=False)
+        return (
+            self.env["calendar.sync.link"]
+            .search([("account_id", "=", self.account.id)])
+            .with_context(active_test=False)
+        )
 
     def check_agreement(self):
         """Both sides say the same, every event once."""
@@ -153,9 +155,7 @@ class TestCronofyCrash(TrustCase):
         self.sim.add_series("ann", READ, "Jour", start, end, 1, 3)
 
     def outcome(self):
-        here = sorted(
-            (e.name, str(e.start), e.location or "") for e in self.here_all()
-        )
+        here = sorted((e.name, str(e.start), e.location or "") for e in self.here_all())
         there = sorted(
             (e["summary"], str(e["start"]), str(e.get("location")))
             for calendar in (HOME, READ)
@@ -222,7 +222,8 @@ times = st.tuples(st.integers(2, 6), st.integers(8, 16))
 
 
 class Histories(RuleBasedStateMachine):
-    """Ann's calendars at Cronofy and Odoo. Set ``case`` to the running test before use."""
+    """Ann's calendars at Cronofy and Odoo. Set ``case`` to the running test before
+    use."""
 
     case = None
 

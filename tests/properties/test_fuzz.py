@@ -113,7 +113,8 @@ ERROR = {
     }
 }
 JUNK = (
-    None, True, False, 0, -1, 10**30, 1e308, float("inf"), "", " ", "x", "\x00", "\ud800",
+    None, True, False, 0, -1, 10**30, 1e308, float("inf"), "", " ", "x", "\x00",
+    "\ud800",
     "ä" * 50, "x" * 20_000, "0000-00-00", "9999-12-31T23:59:59+23:59", "2026-02-30",
     "2026-03-03T25:00:00Z", "0001-01-01T00:00:00Z", "2026-03-29T02:30:00", "Mars/Base",
     "../../etc/passwd", "<script>alert(1)</script>", "RRULE:FREQ=SECONDLY",
@@ -187,7 +188,8 @@ replies = st.builds(Reply, status=statuses, headers=headers, body=bodies)
 
 def part(number, status, body):
     return (
-        f"--b\r\nContent-Type: application/http\r\nContent-ID: <response-{number}>\r\n\r\n"
+        "--b\r\nContent-Type: application/http\r\n"
+        f"Content-ID: <response-{number}>\r\n\r\n"
         f"HTTP/1.1 {status} Any\r\nContent-Type: application/json\r\n"
         f'ETag: "1"\r\n\r\n{body}\r\n'
     )
@@ -195,7 +197,8 @@ def part(number, status, body):
 
 @st.composite
 def batches(draw):
-    """The answer to a batch of three, with parts spoilt, missing, doubled or swapped."""
+    """The answer to a batch of three, with parts spoilt, missing, doubled or
+    swapped."""
     parts = []
     for number in draw(
         st.lists(

@@ -30,8 +30,8 @@ from ..values import (
 class Provider(Protocol):
     """One account at one calendar service."""
 
-    #: the grant as it stands; replaced whenever a token was refreshed, so that the caller
-    #: can store it after the call
+    #: the grant as it stands; replaced whenever a token was refreshed, so that the
+    #: caller can store it after the call
     grant: Grant
     #: requests sent so far
     request_count: int
@@ -40,8 +40,8 @@ class Provider(Protocol):
     #: may its deltas and notifications miss something? Then everything is listed, and
     #: the channels are compared with ours (``channels``), once a day
     forgetful: bool
-    #: what :attr:`..values.Write.video` asks for: the name of the only service there is,
-    #: ``profiles`` where the account has its own choice (``conferencing_url``,
+    #: what :attr:`..values.Write.video` asks for: the name of the only service there
+    #: is, ``profiles`` where the account has its own choice (``conferencing_url``,
     #: ``conferencing_profiles``), "" where there are no video links
     conferencing: str
 
@@ -95,8 +95,8 @@ class Provider(Protocol):
     def get(
         self, calendar_id: str, remote_ids: Sequence[str]
     ) -> Mapping[str, RemoteEvent | SyncError]:
-        """The present state of each event; ``Gone`` where it is confirmed that it is not
-        there any more, another error where nothing is known."""
+        """The present state of each event; ``Gone`` where it is confirmed that it is
+        not there any more, another error where nothing is known."""
 
     def push(self, calendar_id: str, writes: Sequence[Write]) -> list[Outcome]:
         """Carry out the writes, in requests of at most 50, nobody being notified.

@@ -914,9 +914,7 @@ class CronofyProvider:
         """The subscriptions that are open, for comparing with those we know of."""
         rows = _object(self._call("GET", "/v1/channels"), "channels", list)
         return [
-            Channel(
-                channel_id=row["channel_id"], address=_str(row.get("callback_url"))
-            )
+            Channel(channel_id=row["channel_id"], address=_str(row.get("callback_url")))
             for row in _rows(rows)
             if isinstance(row.get("channel_id"), str)
         ]
