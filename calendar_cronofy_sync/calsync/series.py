@@ -122,7 +122,7 @@ def lay_out(
         else:
             places[key] = slot
     free = sorted(taken.values())
-    places.update(zip(others, free))
+    places.update(zip(others, free, strict=False))
     strays = tuple(others[len(free) :])
     exdates = [_exdate(slot) for slot in free[len(others) :]]
     return Layout((rule, *exdates), places, strays)

@@ -1,8 +1,8 @@
 """Trust where nothing can be trusted: writes that arrive late or never, no versions to
 insist on, no deltas to rely on. Killed at every point, and random histories.
 
-``CALSYNC_EXAMPLES`` (``./run test properties --examples N``) sets how many histories are
-run; without it they are few and always the same.
+``CALSYNC_EXAMPLES`` (``./run test properties --examples N``) sets how many histories
+are run; without it they are few and always the same.
 """
 
 import os
