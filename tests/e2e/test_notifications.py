@@ -129,7 +129,8 @@ def test_a_flood_costs_a_few_runs(ann, google, odoo):
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _n: notify(odoo, channel), range(FLOOD)))
     assert answers == [204] * FLOOD
-    assert 1 <= quiet(odoo, ann) - before <= 10
+    # one run at a time, and each hears all that came before it
+    assert 1 <= quiet(odoo, ann) - before < FLOOD / 4
 
 
 def test_lost_doubled_and_disordered(ann, google):
