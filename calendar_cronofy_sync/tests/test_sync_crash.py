@@ -4,7 +4,7 @@ Every request has two points: before it is sent, and after its answer came. The 
 dies there: what is not committed is gone, and nothing of it runs any more.
 """
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from unittest.mock import patch
 
 from odoo.tests import tagged
@@ -49,10 +49,8 @@ def killed_at(step):
         patch.object(Run, "_transact", dead_transact),
         patch.object(Run, "_rollback", dead_rollback),
     ):
-        try:
+        with suppress(Killed):
             yield told
-        except Killed:
-            pass
 
 
 @tagged("post_install", "-at_install")

@@ -17,9 +17,11 @@ class SharedCase(SyncCase):
     def sync(self, **how):
         """Twice: the second run writes what the first one marked for the other user."""
         super().sync(**how)
-        super().sync(**how)
+        return super().sync(**how)
 
-    def copy(self, owner, *, organizer=ANN, guests=(ANN, BOB), uid="uid@x", **values):
+    def copy_of(
+        self, owner, *, organizer=ANN, guests=(ANN, BOB), uid="uid@x", **values
+    ):
         """One person's copy of a meeting, as their calendar shows it."""
         answers = values.pop("answers", {})
         return self.put(
@@ -53,7 +55,7 @@ class SharedCase(SyncCase):
 
     def shared(self):
         """A meeting of Ann with Bob, in both calendars and in Odoo."""
-        mine, theirs = self.copy(ANN), self.copy(BOB)
+        mine, theirs = self.copy_of(ANN), self.copy_of(BOB)
         self.sync()
         event = self.event_of(mine, ANN)
         self.assertEqual(self.event_of(theirs, BOB), event)
@@ -68,11 +70,11 @@ class TestSyncShared(SharedCase):
                 uid = f"{first}-first"
                 accounts = {ANN: self.at_ann, BOB: self.at_bob}
                 answers = {BOB: "tentative"}
-                one = self.copy(
+                one = self.copy_of(
                     first, uid=uid, remote_id=uid[:3] + "1", answers=answers
                 )
                 self.sync_of(accounts[first])
-                two = self.copy(
+                two = self.copy_of(
                     second, uid=uid, remote_id=uid[:3] + "2", answers=answers
                 )
                 self.sync_of(accounts[second])
@@ -213,7 +215,7 @@ class TestSyncShared(SharedCase):
 
     def test_an_imported_meeting_reaches_a_participant_who_connects_later(self):
         self.at_bob.state = "paused"
-        mine = self.copy(ANN, guests=(ANN,))
+        mine = self.copy_of(ANN, guests=(ANN,))
         self.sync()
         event = self.event_of(mine, ANN)
         event.with_context(no_mail_to_attendees=True).write(
@@ -229,7 +231,7 @@ class TestSyncShared(SharedCase):
     def test_a_guest_does_not_change_what_is_read_only_at_home(self):
         """A participant added in Odoo has a copy, which does not reach the source."""
         self.server.share(ANN, ANN, "reader")
-        mine = self.copy(ANN, guests=())
+        mine = self.copy_of(ANN, guests=())
         self.sync()
         event = self.event_of(mine, ANN)
         event.with_context(no_mail_to_attendees=True).write(
@@ -246,7 +248,7 @@ class TestSyncShared(SharedCase):
         self.assertQuiet()
 
     def test_a_copied_event_has_copies_of_its_own(self):
-        mine = self.copy(ANN, guests=())
+        mine = self.copy_of(ANN, guests=())
         self.sync()
         event = self.event_of(mine, ANN)
         twin = event.with_user(self.ann).with_context(no_mail_to_attendees=True).copy()
@@ -257,7 +259,7 @@ class TestSyncShared(SharedCase):
         self.assertQuiet()
 
     def test_an_imported_event_is_not_copied_to_another_connection_of_its_user(self):
-        mine = self.copy(ANN, guests=())
+        mine = self.copy_of(ANN, guests=())
         self.sync()
         self.ann.email = "ann@other.example.com"
         other = self.connect(self.ann, provider="cronofy")
@@ -274,7 +276,7 @@ class TestSyncForgery(SharedCase):
     def secret(self, **values):
         self.at_ann.sync_private = True
         values.setdefault("guests", ())
-        copy = self.copy(
+        copy = self.copy_of(
             ANN,
             uid="secret@x",
             name="Dentist",
@@ -292,7 +294,7 @@ class TestSyncForgery(SharedCase):
             "writable": True,
             **values,
         }
-        return self.copy(BOB, **values)
+        return self.copy_of(BOB, **values)
 
     def assertUntouched(self, copy):
         event = self.event_of(copy, ANN)
