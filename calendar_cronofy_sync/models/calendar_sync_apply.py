@@ -223,7 +223,7 @@ class CalendarSyncRun(models.Model):
 
     def _apply_update(self, work, action):
         link, event = self._record(action), self._event(action)
-        before = self._before(event, action.values)
+        before = self._values_of(event, action.values)
         event.write(event._sync_values(action.values, outside=True))
         if "when" in action.values and event.alarm_ids:
             event.with_context(dont_notify=False)._setup_alarms()
@@ -239,7 +239,8 @@ class CalendarSyncRun(models.Model):
                 )
             )
         about = {"event": event, "remote_id": action.remote_id}
-        self._note(work, "updated", before=before, **about)
+        after = self._values_of(event, action.values)
+        self._note(work, "updated", before=before, after=after, **about)
         if action.lost:
             self._note(work, "conflict", lost=self._to_json(action.lost), **about)
 
@@ -253,7 +254,7 @@ class CalendarSyncRun(models.Model):
             )
             return
         values = {name: getattr(action.fields, name) for name in FIELD_NAMES}
-        before = {"active": event.active, **self._before(event, values)}
+        before = {"active": event.active, **self._values_of(event, values)}
         values = event._sync_values(values, outside=True)
         event.write({"active": True, **values})
         event._sync_mark(but=link)
@@ -446,7 +447,7 @@ class CalendarSyncRun(models.Model):
     # Values for the journal
     # ------------------------------------------------------------
 
-    def _before(self, event, names):
+    def _values_of(self, event, names):
         ours = event._sync_fields()
         return self._to_json({name: getattr(ours, name) for name in names})
 

@@ -178,7 +178,7 @@ class CalendarSyncRunLine(models.Model):
         return datetime.combine(start, datetime.min.time())
 
     def _changes_text(self):
-        """Field by field: what it was, and what it is now."""
+        """Field by field: what it was, and what it became."""
         if self.kind == "conflict":
             return ", ".join(
                 f"{self._label(name)}: {self._shown(name, value)}"
@@ -186,7 +186,7 @@ class CalendarSyncRunLine(models.Model):
             )
         if self.kind != "updated" or not self.before or not self.event_id:
             return ""
-        now = self.event_id._sync_fields().to_json()
+        now = self.after or self.event_id._sync_fields().to_json()
         return ", ".join(
             f"{self._label(name)}: {self._shown(name, value)} → "
             f"{self._shown(name, now[name])}"

@@ -382,8 +382,9 @@ class CalendarSyncRunLine(models.Model):
         ],
         required=True,
     )
-    # the values before, and in a conflict the values that lost, by field
+    # the values before and after, and in a conflict the values that lost, by field
     before = fields.Json()
+    after = fields.Json()
     lost = fields.Json()
     message = fields.Char()
     # a value that lost was written again by its owner
