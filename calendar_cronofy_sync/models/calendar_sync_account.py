@@ -442,7 +442,9 @@ class CalendarSyncAccount(models.Model):
             stored |= account._store_calendar(remote)
         if first:
             stored.filtered("is_primary").write({"is_source": True, "is_busy": True})
-            stored.filtered(lambda c: c.access_role == "owner").is_busy = True
+            # where nothing but busy times is shown, nobody knows whose a calendar is
+            owned = stored.filtered(lambda c: c.access_role == "owner") or stored
+            owned.is_busy = True
         # An empty list is an outage rather than an account without any calendar.
         elif listed:
             account._retire(known - stored)

@@ -8,6 +8,7 @@ from odoo.tests import HttpCase, tagged
 
 from ..calsync.errors import PlaceRefused
 from ..calsync.providers.cronofy import hosts
+from ..calsync.values import RemoteCalendar
 from ..models.calendar_sync_privacy import TABLES
 from .common import ConnectCase, ConnectMixin
 
@@ -77,6 +78,17 @@ class TestPlaces(ConnectCase):
             calendar_sync_cronofy_place_ids=[(6, 0, uk.ids)],
         ).execute()
         self.assertEqual(self.env.company._cronofy_places(), {"uk"})
+
+    def test_calendars_that_show_only_busy_times_all_count(self):
+        account = self.connect(self.ann, provider="cronofy", mode="availability")
+        account.sudo().with_context(active_test=False).calendar_ids.unlink()
+        listed = [
+            RemoteCalendar(remote_id=n, name=n, access_role="freeBusyReader")
+            for n in ("one", "two")
+        ]
+        account.sudo()._store_calendars(listed)
+        account.invalidate_recordset()
+        self.assertEqual(account.calendar_ids.mapped("is_busy"), [True, True])
 
     def test_the_hosts_are_shown(self):
         settings = self.settings(calendar_sync_cronofy_data_center="de")
