@@ -1,4 +1,5 @@
-"""From the provider into Odoo: listings, series laid out, deletions with a second look."""
+"""From the provider into Odoo: listings, series laid out, deletions with a second
+look."""
 
 import logging
 from collections import defaultdict
@@ -6,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
-from odoo import fields, models
+from odoo import models
 from odoo.tools import SQL
 
 from ..calsync import series as serieses
@@ -155,8 +156,8 @@ class CalendarSyncRun(models.Model):
             self._write_journal(work)
 
     def _check_role(self, calendar, role):
-        """Follow the rights on a calendar. One that shows only when one is busy lists its
-        events without their contents, which must not be taken for changes."""
+        """Follow the rights on a calendar. One that shows only when one is busy lists
+        its events without their contents, which must not be taken for changes."""
         if role == "freeBusyReader":
             raise Forbidden(self.env._("Only free and busy times are shared."))
         if role in ("owner", "writer", "reader") and role != calendar.access_role:
@@ -164,7 +165,8 @@ class CalendarSyncRun(models.Model):
 
     def _take_answers(self, calendar, listing, answers):
         """Items that were missing from a listing, asked for one by one: only what the
-        provider confirms to be gone is gone. Without an answer the listing stays open."""
+        provider confirms to be gone is gone. Without an answer the listing stays
+        open."""
         items = []
         for remote_id, answer in answers.items():
             if isinstance(answer, RemoteEvent):
@@ -262,9 +264,9 @@ class CalendarSyncRun(models.Model):
         return event._sync_fields(row._zone() or user.tz or "UTC")
 
     def _carried(self, row):
-        """Does another copy of the event take Odoo's changes to the provider, be it only
-        when its account is connected again? (A copy that Odoo made of an imported event
-        does not reach where that is at home.)"""
+        """Does another copy of the event take Odoo's changes to the provider, be it
+        only when its account is connected again? (A copy that Odoo made of an imported
+        event does not reach where that is at home.)"""
         return any(
             other.origin == row.origin
             and (other.base or {}).get("writable")
@@ -341,7 +343,9 @@ class CalendarSyncRun(models.Model):
                 user.partner_id.id,
             ],
         )
-        mine = self.env["calendar.event"].browse(row[0] for row in self.env.cr.fetchall())
+        mine = self.env["calendar.event"].browse(
+            row[0] for row in self.env.cr.fetchall()
+        )
         # an event that is bound to a copy of this account already is not a double
         free = {}
         for event in mine:
@@ -376,7 +380,9 @@ class CalendarSyncRun(models.Model):
             if item.master_id and item.original_start is not None:
                 exceptions[item.master_id].append(item)
             elif item.recurrence and not item.cancelled:
-                if item.problem or (item.remote_id not in known and not self._read(work)):
+                if item.problem or (
+                    item.remote_id not in known and not self._read(work)
+                ):
                     flat.append(item)
                     continue
                 series = self._series_of(work.calendar, item.remote_id, known)
@@ -447,15 +453,16 @@ class CalendarSyncRun(models.Model):
             [("calendar_id", "=", calendar.id), ("remote_id", "=", master_id)]
         )
         if not series:
-            series = Series.create(
-                {"calendar_id": calendar.id, "remote_id": master_id}
-            )
+            series = Series.create({"calendar_id": calendar.id, "remote_id": master_id})
         if known is not None:
             known[master_id] = series
         return series
 
     def _ended_series(self, series, item):
         """The series was deleted, or is no series any more: so are its occurrences."""
+        if item.cancelled and series.origin == "odoo" and series.state == "pending":
+            series._renew()  # changed here meanwhile, which wins
+            return []
         series.write({"master": item.to_json(), "exceptions": {}})
         cancelled = [
             RemoteEvent(
@@ -494,7 +501,8 @@ class CalendarSyncRun(models.Model):
         return result + self._left_behind(series, result, work.policy.window)
 
     def _follow_move(self, series, before, master, result):
-        """Let the links of occurrences that moved with their series keep their events."""
+        """Let the links of occurrences that moved with their series keep their
+        events."""
         keys = {moment(e.original_start) for e in result}
         links = {
             link.original_start: link
@@ -547,14 +555,14 @@ class CalendarSyncRun(models.Model):
         self._write_journal(work)
 
     def _originals(self, calendar, items):
-        """Of every series that the provider has laid out one occurrence: the one that is
-        bound already, else the earliest that it lists. Others tell no original."""
+        """Of every series that the provider has laid out one occurrence: the one that
+        is bound already, else the earliest listed. Which was the original, it does not
+        tell."""
         laid_out = [i for i in items if i.series_id and i.fields and not i.cancelled]
         if not laid_out:
             return items
         chosen = {
-            link.base["series"]: link.remote_id
-            for link in self._laid_out(calendar)
+            link.base["series"]: link.remote_id for link in self._laid_out(calendar)
         }
         for item in sorted(laid_out, key=lambda i: moment(i.fields.when.start)):
             chosen.setdefault(item.series_id, item.remote_id)
@@ -611,8 +619,9 @@ class CalendarSyncRun(models.Model):
     # ------------------------------------------------------------
 
     def _questions(self, calendar, listing):
-        """Ids to ask for one by one before the listing can be closed: masters of orphaned
-        exceptions, and in a full listing what should have been there and was not."""
+        """Ids to ask for one by one before the listing can be closed: masters of
+        orphaned exceptions, and in a full listing what should have been there and was
+        not."""
         questions = set(listing.orphans)
         if listing.full and listing.token:
             window = self.account_id._window()
@@ -625,9 +634,7 @@ class CalendarSyncRun(models.Model):
                     ("remote_id", "not in", list(listing.seen)),
                 ]
             )
-            questions |= {
-                link.series_id.remote_id or link.remote_id for link in links
-            }
+            questions |= {link.series_id.remote_id or link.remote_id for link in links}
         return sorted(questions - {""}) if listing.token else []
 
     def _close_listing(self, calendar, listing):

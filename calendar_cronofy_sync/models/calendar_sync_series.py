@@ -1,4 +1,5 @@
-"""A remote series: its rule and its exceptions, kept so that the horizon can roll on."""
+"""A remote series: its rule and its exceptions, kept so that the horizon can roll
+on."""
 
 import re
 from collections import Counter
@@ -137,8 +138,9 @@ class CalendarSyncSeries(models.Model):
         )
 
     def _plan_write(self):
-        """The write that brings the remote series to what the recurrence in Odoo is now;
-        None when it is there already. Which event is which occurrence is stored."""
+        """The write that brings the remote series to what the recurrence in Odoo is
+        now; None when it is there already. Which event is which occurrence is
+        stored."""
         self.ensure_one()
         events = self._own_events()
         if not events:
@@ -194,8 +196,9 @@ class CalendarSyncSeries(models.Model):
         following = events.filtered("follow_recurrence") or events
         first = self._first(recurrence, [values[event].when for event in following], tz)
         common = {
-            name: Counter(getattr(values[event], name) for event in following)
-            .most_common(1)[0][0]
+            name: Counter(
+                getattr(values[event], name) for event in following
+            ).most_common(1)[0][0]
             for name in FIELD_NAMES
             if name != "when"
         }
@@ -207,7 +210,8 @@ class CalendarSyncSeries(models.Model):
         return Fields(when=first, **common), layout
 
     def _first(self, recurrence, times, tz):
-        """When the rule begins. It stays where it was while occurrences still follow it:
+        """When the rule begins. It stays where it was while occurrences still follow
+        it:
         the first one may have been moved or deleted by itself."""
         earliest = min(times, key=lambda when: when.start)
         base = self.base or {}
@@ -254,9 +258,12 @@ class CalendarSyncSeries(models.Model):
             link = at.get(key)
             if link and link.event_id and link.event_id != event:
                 link.event_id = False  # given to the event that has the place now
-            if not link and event.id in of and of[event.id].original_start not in {
-                moment(place) for place in layout.places.values()
-            }:
+            if (
+                not link
+                and event.id in of
+                and of[event.id].original_start
+                not in {moment(place) for place in layout.places.values()}
+            ):
                 link = of[event.id]
                 link.write({"original_start": key, "remote_id": self._instance(start)})
             if link:
@@ -294,7 +301,8 @@ class CalendarSyncSeries(models.Model):
         return instance_id(self.remote_id, start)
 
     def _take_written(self, write, master):
-        """The master was written: occurrences that follow it need no write of their own."""
+        """The master was written: occurrences that follow it need no write of their
+        own."""
         self.ensure_one()
         if write.verb == "delete":
             self.link_ids.unlink()

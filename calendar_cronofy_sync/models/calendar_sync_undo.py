@@ -121,7 +121,8 @@ class CalendarSyncRunLine(models.Model):
             )
 
     def _undo(self):
-        """Undo the line in Odoo; what has to be undone at the provider is the answer."""
+        """Undo the line in Odoo; what has to be undone at the provider is the
+        answer."""
         self.ensure_one()
         event = self.event_id.with_context(**QUIET)
         link, before = self._link(), self.before or {}
@@ -136,7 +137,9 @@ class CalendarSyncRunLine(models.Model):
                 event.write({"active": before.get("active", event.active)})
             case "declined":
                 partner = self.user_id.partner_id
-                attendee = event.attendee_ids.filtered(lambda a: a.partner_id == partner)
+                attendee = event.attendee_ids.filtered(
+                    lambda a: a.partner_id == partner
+                )
                 attendee.write({"state": before.get("answer", "accepted")})
             case "pushed_insert":
                 return Write(verb="delete", key=self.id, remote_id=self.remote_id)

@@ -188,7 +188,9 @@ class TestSyncBasic(SyncCase):
         )
         self.put(name="Home office", kind="workingLocation")
         self.put(name="Broken", problem="It has no end.")
-        account = self.env["calendar.sync.account"].search([("user_id", "=", self.ann.id)])
+        account = self.env["calendar.sync.account"].search(
+            [("user_id", "=", self.ann.id)]
+        )
         good = self.put(name="Good")
         self.sync()
         names = self.env["calendar.event"].search([("user_id", "=", self.ann.id)])
