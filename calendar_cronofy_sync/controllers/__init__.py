@@ -1,1 +1,3 @@
-from . import interview, notify, oauth
+from . import interview
+from . import notify
+from . import oauth

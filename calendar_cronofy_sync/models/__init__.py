@@ -1,46 +1,44 @@
-from . import (
-    calendar_attendee,
-    calendar_event,
-    calendar_event_interview,
-    calendar_sync_account,
-    calendar_sync_apply,
-    calendar_sync_busy,
-    calendar_sync_calendar,
-    calendar_sync_channel,
-    calendar_sync_conferencing,
-    calendar_sync_consent,
-    calendar_sync_cron,
-    calendar_sync_grant,
-    calendar_sync_guard,
-    calendar_sync_link,
-    calendar_sync_place,
-    calendar_sync_preview,
-    calendar_sync_privacy,
-    calendar_sync_pull,
-    calendar_sync_push,
-    calendar_sync_quota,
-    calendar_sync_removal,
-    calendar_sync_run,
-    calendar_sync_series,
-    calendar_sync_undo,
-    hr_applicant,
-    hr_employee,
-    hr_interview,
-    hr_interview_booking,
-    hr_interview_choice,
-    hr_interview_claim,
-    hr_interview_follow,
-    hr_interview_mail,
-    hr_interview_offer,
-    hr_interview_page,
-    hr_interview_panel,
-    hr_interview_people,
-    hr_interview_schedule,
-    hr_interview_slot,
-    hr_interview_video,
-    hr_job,
-    res_company,
-    res_config_settings,
-    res_config_settings_interview,
-    res_users,
-)
+from . import calendar_attendee
+from . import calendar_event
+from . import calendar_event_interview
+from . import calendar_sync_account
+from . import calendar_sync_apply
+from . import calendar_sync_busy
+from . import calendar_sync_calendar
+from . import calendar_sync_channel
+from . import calendar_sync_conferencing
+from . import calendar_sync_consent
+from . import calendar_sync_cron
+from . import calendar_sync_grant
+from . import calendar_sync_guard
+from . import calendar_sync_link
+from . import calendar_sync_place
+from . import calendar_sync_preview
+from . import calendar_sync_privacy
+from . import calendar_sync_pull
+from . import calendar_sync_push
+from . import calendar_sync_quota
+from . import calendar_sync_removal
+from . import calendar_sync_run
+from . import calendar_sync_series
+from . import calendar_sync_undo
+from . import hr_applicant
+from . import hr_employee
+from . import hr_interview
+from . import hr_interview_booking
+from . import hr_interview_choice
+from . import hr_interview_claim
+from . import hr_interview_follow
+from . import hr_interview_mail
+from . import hr_interview_offer
+from . import hr_interview_page
+from . import hr_interview_panel
+from . import hr_interview_people
+from . import hr_interview_schedule
+from . import hr_interview_slot
+from . import hr_interview_video
+from . import hr_job
+from . import res_company
+from . import res_config_settings
+from . import res_config_settings_interview
+from . import res_users

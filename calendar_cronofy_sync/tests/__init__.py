@@ -1,38 +1,36 @@
-from . import (
-    test_account,
-    test_busy,
-    test_cronofy,
-    test_cronofy_life,
-    test_cronofy_places,
-    test_cronofy_trust,
-    test_fuzz,
-    test_interview_booking,
-    test_interview_follow,
-    test_interview_mixed,
-    test_interview_page,
-    test_interview_rights,
-    test_interview_schedule,
-    test_interview_slots,
-    test_neutralize,
-    test_notify,
-    test_oauth,
-    test_preferences,
-    test_revoke,
-    test_rights,
-    test_secrets,
-    test_settings,
-    test_strangers,
-    test_sync_basic,
-    test_sync_convergence,
-    test_sync_crash,
-    test_sync_errors,
-    test_sync_guard,
-    test_sync_people,
-    test_sync_rights,
-    test_sync_robust,
-    test_sync_series,
-    test_sync_shared,
-    test_sync_trust,
-    test_sync_workers,
-    test_translation,
-)
+from . import test_account
+from . import test_busy
+from . import test_cronofy
+from . import test_cronofy_life
+from . import test_cronofy_places
+from . import test_cronofy_trust
+from . import test_fuzz
+from . import test_interview_booking
+from . import test_interview_follow
+from . import test_interview_mixed
+from . import test_interview_page
+from . import test_interview_rights
+from . import test_interview_schedule
+from . import test_interview_slots
+from . import test_neutralize
+from . import test_notify
+from . import test_oauth
+from . import test_preferences
+from . import test_revoke
+from . import test_rights
+from . import test_secrets
+from . import test_settings
+from . import test_strangers
+from . import test_sync_basic
+from . import test_sync_convergence
+from . import test_sync_crash
+from . import test_sync_errors
+from . import test_sync_guard
+from . import test_sync_people
+from . import test_sync_rights
+from . import test_sync_robust
+from . import test_sync_series
+from . import test_sync_shared
+from . import test_sync_trust
+from . import test_sync_workers
+from . import test_translation

@@ -1,1 +1,3 @@
-from . import calendar_sync_account_revoke, calendar_sync_preview, hr_interview_swap
+from . import calendar_sync_account_revoke
+from . import calendar_sync_preview
+from . import hr_interview_swap
