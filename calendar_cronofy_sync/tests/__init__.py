@@ -9,6 +9,7 @@ from . import test_interview_booking
 from . import test_interview_follow
 from . import test_interview_mixed
 from . import test_interview_page
+from . import test_interview_remote
 from . import test_interview_rights
 from . import test_interview_schedule
 from . import test_interview_slots
