@@ -61,7 +61,7 @@ class TestInterviewRemote(SyncCase):
             patch.object(type(self), "assertEqual", lambda *a, **k: None),
         ):
             act()
-            self.cron()  # (which counts mails of the synchronisation, not of interviews)
+            self.cron()  # it counts mails of its own, not those of interviews
         with self.enter_registry_test_mode():
             cron = self.env.ref("calendar_cronofy_sync.ir_cron_interview")
             cron.method_direct_trigger()
