@@ -106,7 +106,7 @@ class CalendarEvent(models.Model):
         return result
 
     def unlink(self):
-        if not self.env.context.get("calendar_sync_applying"):
+        if self and not self.env.context.get("calendar_sync_applying"):
             self._sync_mark_deleted()
         return super().unlink()
 
