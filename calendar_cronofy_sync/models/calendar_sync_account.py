@@ -364,9 +364,6 @@ class CalendarSyncAccount(models.Model):
             active.sudo().write({"next_sync": fields.Datetime.now()})
             active._trigger_sync()
 
-    def _trigger_sync(self):
-        self.env.ref("calendar_cronofy_sync.ir_cron_sync").sudo()._trigger()
-
     def _needs_attention(self, text, *, state=None):
         """Say on the account what its owner has to know or do, and tell them once.
 
