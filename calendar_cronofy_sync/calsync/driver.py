@@ -12,6 +12,7 @@ count them here (``on_step``).
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -23,10 +24,12 @@ Run = Generator[Step, Any, None]
 
 #: requests on the way at the same time
 WORKERS = 16
+#: seconds until runs are asked for again where there was none just now
+PAUSE = 0.3
 
 
 def drive(
-    runs: Iterable[Run],
+    runs: Iterable[Run | None],
     *,
     workers: int = WORKERS,
     proceed: Callable[[], bool] = lambda: True,
@@ -34,12 +37,13 @@ def drive(
 ) -> bool:
     """Bring the runs to their end; answer False when ``proceed`` said to stop before.
 
-    :param runs: taken one by one as places become free
+    :param runs: taken one by one as places become free; None in the place of a run says
+        that there is none just now, and to ask again in a moment
     :param proceed: asked before each new request; once False, no further request is
         made, those on the way are awaited, and the runs are closed at their yields
     :param on_step: told ``before`` each request is sent and ``after`` its answer came
     """
-    source = iter(runs)
+    source = _Source(runs)
     going = True
     with ThreadPoolExecutor(max_workers=workers) as pool:
         pending: dict[Future[Any], Run] = {}
@@ -58,14 +62,18 @@ def drive(
         try:
             while True:
                 going = going and proceed()
-                while going and len(pending) < workers:
-                    run = next(source, None)
-                    if run is None:
-                        break
+                while going and len(pending) < workers and (run := source.take()):
                     advance(run, run.__next__)
                 if not pending:
-                    return going
-                done, _ = wait(pending, return_when=FIRST_COMPLETED)
+                    if not going or source.ended:
+                        return going
+                    source.pause()
+                    continue
+                done, _ = wait(
+                    pending,
+                    timeout=None if source.ended else PAUSE,
+                    return_when=FIRST_COMPLETED,
+                )
                 for future in done:
                     run = pending.pop(future)
                     on_step("after")
@@ -82,6 +90,32 @@ def drive(
         finally:
             for run in pending.values():
                 _close(run)
+
+
+class _Source:
+    """Where runs come from: asked at most once a moment while it has none."""
+
+    def __init__(self, runs: Iterable[Run | None]) -> None:
+        self._runs = iter(runs)
+        self._next = 0.0
+        #: no further run will come
+        self.ended = False
+
+    def take(self) -> Run | None:
+        if self.ended or time.monotonic() < self._next:
+            return None
+        try:
+            run = next(self._runs)
+        except StopIteration:
+            self.ended = True
+            return None
+        if run is None:
+            self._next = time.monotonic() + PAUSE
+        return run
+
+    def pause(self) -> None:
+        time.sleep(PAUSE)
+        self._next = 0.0
 
 
 def _close(run: Run) -> None:

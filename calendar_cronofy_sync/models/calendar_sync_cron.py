@@ -1,6 +1,7 @@
 """The five minutes: which accounts are due, who takes them, and what becomes of
 errors."""
 
+import inspect
 import time
 import uuid
 from datetime import timedelta
@@ -21,8 +22,15 @@ from .calendar_sync_run import CONCURRENCY, INTERVAL, TRIES
 
 #: seconds after which a cron call starts no further request; the rest goes on next time
 TIME_LIMIT = 50
+#: seconds after an account was taken in which notifications are only collected: of a
+#: flood the first one is heard at once, and all the others together
+HUSH = 5
 #: days for which the journal is kept
 KEEP_DAYS = 30
+
+
+def _going(run):
+    return inspect.getgeneratorstate(run) != inspect.GEN_CLOSED
 
 
 class CalendarSyncAccount(models.Model):
@@ -32,6 +40,8 @@ class CalendarSyncAccount(models.Model):
     push_after = fields.Datetime(readonly=True)
     # the next run compares the channels there with ours
     reconcile = fields.Boolean(readonly=True)
+    # by the clock of the database; notifications that come before then wait for it
+    hushed_until = fields.Datetime(readonly=True)
 
     # ------------------------------------------------------------
     # The cron
@@ -42,27 +52,30 @@ class CalendarSyncAccount(models.Model):
         """Synchronise every account that is due or has something pending.
 
         Any number of workers may do this at once: each claims an account by a row lock
-        that the others skip. Network waits of different accounts overlap.
+        that the others skip. Network waits of different accounts overlap, and what
+        becomes due meanwhile joins them.
         """
-        cron = self.env["ir.cron"]
-        started, done = time.monotonic(), 0
+        started, seen, begun = time.monotonic(), [], []
 
         def runs():
-            nonlocal done
-            seen = []
-            while run := self._claim(seen):
-                seen.append(run.account_id.id)
-                done += 1
-                # what the run writes down is read by its owner
-                lang = run.account_id._in_owners_language().env.lang
-                yield run.with_context(lang=lang)._steps()
+            while True:
+                if run := self._claim(seen):
+                    seen.append(run.account_id.id)
+                    # what the run writes down is read by its owner
+                    lang = run.account_id._in_owners_language().env.lang
+                    begun.append(run.with_context(lang=lang)._steps())
+                    yield begun[-1]
+                elif any(map(_going, begun)) or self._anybody_hushed():
+                    yield None
+                else:
+                    return
 
         def proceed():
             return time.monotonic() - started < TIME_LIMIT
 
         complete = drive(runs(), proceed=proceed, on_step=self._on_step)
         # tells the scheduler whether to call again at once
-        cron._commit_progress(done, remaining=0 if complete else 1)
+        self.env["ir.cron"]._commit_progress(len(seen), remaining=0 if complete else 1)
 
     @api.model
     def _on_step(self, moment):
@@ -73,6 +86,7 @@ class CalendarSyncAccount(models.Model):
     def _claim(self, but=()):
         """Take the next due account and open a run for it; None when there is none.
 
+        :param but: accounts not to take again, unless they were notified since
         The claim ends with the run. If the process is killed, the account is due again
         after the usual interval, and a later claim makes a forgotten run stop.
         """
@@ -89,19 +103,27 @@ class CalendarSyncAccount(models.Model):
         claim = uuid.uuid4().hex
         self.env.cr.execute(
             """
-            UPDATE calendar_sync_account SET claim = %(claim)s, next_sync = %(next)s
+            UPDATE calendar_sync_account
+               SET claim = %(claim)s, next_sync = %(next)s,
+                   hushed_until = clock_timestamp() AT TIME ZONE 'UTC'
+                                  + %(hush)s * INTERVAL '1 second'
              WHERE id = (
                    SELECT a.id FROM calendar_sync_account a
                     WHERE a.state = 'active' AND a.mode = 'two_way'
-                      AND a.id != ALL(%(but)s)
                       AND NOT EXISTS (SELECT 1 FROM calendar_sync_quota q
                                        WHERE q.provider = a.provider
                                          AND q.paused_until > %(now)s)
-                      AND (a.next_sync <= %(now)s OR (
-                           a.claim IS NULL AND a.failures = 0 AND (
-                           EXISTS (SELECT 1 FROM calendar_sync_channel h
-                                    WHERE h.account_id = a.id AND h.notified)
-                        OR COALESCE(a.push_after, %(now)s) <= %(now)s AND (
+                      AND (-- its time has come
+                           a.next_sync <= %(now)s AND a.id != ALL(%(but)s)
+                        OR a.claim IS NULL AND a.failures = 0 AND (
+                           -- something changed there
+                           COALESCE(a.hushed_until, '-infinity')
+                               <= clock_timestamp() AT TIME ZONE 'UTC'
+                           AND EXISTS (SELECT 1 FROM calendar_sync_channel h
+                                        WHERE h.account_id = a.id AND h.notified)
+                           -- something waits to be written
+                        OR a.id != ALL(%(but)s)
+                           AND COALESCE(a.push_after, %(now)s) <= %(now)s AND (
                            EXISTS (SELECT 1 FROM calendar_sync_link l
                                      JOIN calendar_sync_calendar c
                                        ON c.id = l.calendar_id
@@ -110,7 +132,7 @@ class CalendarSyncAccount(models.Model):
                         OR EXISTS (SELECT 1 FROM calendar_sync_series s
                                     WHERE s.account_id = a.id AND s.origin = 'odoo'
                                       AND s.state = 'pending'
-                                      AND s.held IS NOT TRUE)))))
+                                      AND s.held IS NOT TRUE))))
                  ORDER BY a.next_sync NULLS FIRST
                     LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
             RETURNING id
@@ -120,6 +142,7 @@ class CalendarSyncAccount(models.Model):
                 "now": fields.Datetime.now(),
                 "next": fields.Datetime.now() + INTERVAL,
                 "but": list(but),
+                "hush": HUSH,
             },
             log_exceptions=False,
         )
@@ -133,6 +156,22 @@ class CalendarSyncAccount(models.Model):
         # from here on a failure of the run can be stored
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return run
+
+    @api.model
+    def _anybody_hushed(self):
+        """Is there an account whose notifications are being collected?"""
+        self.env.cr.execute(
+            """SELECT EXISTS (
+                   SELECT 1 FROM calendar_sync_account a
+                     JOIN calendar_sync_channel h ON h.account_id = a.id
+                    WHERE a.state = 'active' AND a.mode = 'two_way'
+                      AND a.claim IS NULL AND a.failures = 0 AND h.notified
+                      AND a.hushed_until > clock_timestamp() AT TIME ZONE 'UTC')"""
+        )
+        [found] = self.env.cr.fetchone()
+        # the next look must not see what this one saw
+        self.env.cr.commit()  # pylint: disable=invalid-commit
+        return found
 
     @api.model
     def _trigger_sync(self):

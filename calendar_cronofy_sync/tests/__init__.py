@@ -24,6 +24,7 @@ from . import test_settings
 from . import test_strangers
 from . import test_sync_basic
 from . import test_sync_convergence
+from . import test_sync_convergence_google
 from . import test_sync_crash
 from . import test_sync_errors
 from . import test_sync_guard

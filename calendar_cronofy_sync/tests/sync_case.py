@@ -120,11 +120,15 @@ class SyncCase(TransactionCase):
         runs = self.env["calendar.sync.run"].search([("state", "=", "failed")])
         self.assertEqual(bool(runs), fails, runs.mapped("error"))
 
-    def cron(self):
-        """The same, whatever becomes of it; but never a mail."""
-        self.env["calendar.sync.account"].search([("state", "=", "active")]).write(
-            {"next_sync": datetime(2020, 1, 1)}
-        )
+    def cron(self, *, due=True):
+        """The same, whatever becomes of it; but never a mail.
+
+        :param due: the time of all accounts has come
+        """
+        if due:
+            accounts = self.env["calendar.sync.account"]
+            accounts = accounts.search([("state", "=", "active")])
+            accounts.write({"next_sync": datetime(2020, 1, 1)})
         self.env.flush_all()
         mails = self.env["mail.mail"].search_count([])
         with self.enter_registry_test_mode(), self.registry.cursor() as cr:

@@ -8,8 +8,10 @@ are run; without it they are few and always the same.
 
 import os
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count, takewhile
 from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, settings
@@ -22,7 +24,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from odoo import Command
+from odoo import Command, fields
 from odoo.sql_db import Savepoint
 from odoo.tests import tagged
 
@@ -37,6 +39,7 @@ from ..calsync.errors import (
 from ..calsync.plan import alike
 from ..calsync.recurrence import expand, instance_id
 from ..models import calendar_sync_cron
+from ..models.calendar_sync_cron import CalendarSyncAccount as Cron
 from .sync_case import SyncCase
 from .test_sync_crash import killed_at
 
@@ -51,13 +54,13 @@ TEXTS = ("name", "location", "description")
 quiet = {"no_mail_to_attendees": True, "skip_contact_description": True}
 indexes = st.integers(0, MOST)
 people = st.sampled_from(PRIMARIES)
-fields = st.sampled_from((*TEXTS, "show_as", "when", "privacy"))
+names = st.sampled_from((*TEXTS, "show_as", "when", "privacy"))
 times = st.tuples(st.integers(1, 6), st.integers(8, 16))
 
 
 def in_turn(runs, *, proceed=lambda: True, on_step=lambda moment: None):
     """What :func:`calsync.driver.drive` does, always in the same order."""
-    going = list(runs)
+    going = list(takewhile(bool, runs))
     answers = {run: None for run in going}
     errors = dict.fromkeys(going)
     try:
@@ -89,9 +92,9 @@ class Convergence(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         case = self.case
+        self.env = case.env
         self.savepoint = Savepoint(case.env.cr._obj)
-        case.server.__init__()
-        self.server = case.server
+        self.server = self.empty_service()
         self.accounts = {ANN: case.connect(case.ann), BOB: case.connect(case.bob)}
         self.users = {ANN: case.ann, BOB: case.bob}
         self.server.add_account("carl@example.com", "Europe/Berlin")
@@ -131,6 +134,11 @@ class Convergence(RuleBasedStateMachine):
             case.env.transaction.reset()
             self.accounts = {}
 
+    def empty_service(self):
+        """The service as it is on the first day."""
+        self.case.server.__init__()
+        return self.case.server
+
     # ------------------------------------------------------------ who and what there is
 
     def remotes(self, *calendars):
@@ -142,7 +150,7 @@ class Convergence(RuleBasedStateMachine):
 
     def events(self, active=True):
         partners = (self.case.ann | self.case.bob).partner_id.ids
-        return self.case.env["calendar.event"].search(
+        return self.env["calendar.event"].search(
             [
                 ("partner_ids", "in", partners),
                 ("active", "=", active),
@@ -240,7 +248,7 @@ class Convergence(RuleBasedStateMachine):
                 writable=owner == organizer,
             )
 
-    @rule(index=indexes, field=fields, time=times, team=st.booleans())
+    @rule(index=indexes, field=names, time=times, team=st.booleans())
     def edit_remote(self, index, field, time, team):
         found = self.remotes(*(*PRIMARIES, *HOMES, *((TEAM,) if team else ())))
         found = [(c, e) for c, e in found if e.writable or c == TEAM]
@@ -253,21 +261,27 @@ class Convergence(RuleBasedStateMachine):
         if field in TEXTS:
             self.replaced(getattr(event.fields, field))
             if event.recurrence:  # reaches the exceptions, as at Google
-                for exception in self.server.calendars[calendar].exceptions(
-                    event.remote_id
-                ):
+                for exception in self.exceptions(calendar, event):
                     if exception.fields:
                         self.replaced(getattr(exception.fields, field))
-        value = self.value(field, time)
+        self.edit_there(calendar, event.remote_id, **{field: self.value(field, time)})
+
+    def edit_there(self, calendar, remote_id, **values):
+        """Somebody changes an event at the service, which tells the guests."""
         copies = [calendar]
-        if event.remote_id.startswith("shared"):
-            copies = [c for c in PRIMARIES if event.remote_id in self.server.events(c)]
+        if remote_id.startswith("shared"):
+            copies = [c for c in PRIMARIES if remote_id in self.server.events(c)]
         for copy in copies:
-            self.server.edit(copy, event.remote_id, **{field: value})
+            self.server.edit(copy, remote_id, **values)
+
+    def exceptions(self, calendar, master):
+        """The changed and the deleted occurrences of a series."""
+        found = self.server.everything(calendar).values()
+        return [event for event in found if event.master_id == master.remote_id]
 
     def forget_occurrences(self, calendar, master):
         """The texts of exceptions, which may go with the move of their series."""
-        for exception in self.server.calendars[calendar].exceptions(master.remote_id):
+        for exception in self.exceptions(calendar, master):
             self.replaced_remote(exception)
         series = self.case.env["calendar.sync.series"].search(
             [("remote_id", "=", master.remote_id)]
@@ -275,7 +289,7 @@ class Convergence(RuleBasedStateMachine):
         for event in series.link_ids.event_id:
             self.replaced_event(event)
 
-    @rule(index=indexes, number=st.integers(0, 3), field=fields, time=times)
+    @rule(index=indexes, number=st.integers(0, 3), field=names, time=times)
     def edit_remote_occurrence(self, index, number, field, time):
         masters = [(c, e) for c, e in self.remotes() if e.recurrence]
         if not masters:
@@ -349,7 +363,7 @@ class Convergence(RuleBasedStateMachine):
             }
         )
 
-    @rule(index=indexes, field=fields, time=times, owner=people)
+    @rule(index=indexes, field=names, time=times, owner=people)
     def edit_here(self, index, field, time, owner):
         user = self.users[owner]
         events = self.events().filtered(
@@ -361,7 +375,7 @@ class Convergence(RuleBasedStateMachine):
         if field in TEXTS:
             self.replaced(event[field])
         value = self.value(field, time)
-        values = self.case.env["calendar.event"]._sync_values({field: value})
+        values = event._sync_values({field: value})
         if event.recurrence_id:
             values["recurrence_update"] = "self_only"
         event.with_user(user).with_context(**quiet, dont_notify=True).write(values)
@@ -456,7 +470,7 @@ class Convergence(RuleBasedStateMachine):
         lost = isinstance(error, AnswerLost)
         self.server.fail(error, verb, skip=skip, after=lost)
         self.sync()
-        self.server._faults.clear()
+        self.server.mend()
         self.wait()
 
     @rule(step=st.integers(1, 12))
@@ -489,9 +503,56 @@ class Convergence(RuleBasedStateMachine):
     @rule()
     def sync(self):
         self.carry()
-        team = dict(self.server.calendars[TEAM].events)
+        team = self.server.everything(TEAM)
         self.case.cron()
-        assert self.server.calendars[TEAM].events == team, "a read-only side is kept"
+        assert self.server.everything(TEAM) == team, "a read-only side is kept"
+
+    @rule(step=st.integers(1, 12), over=st.booleans())
+    def sync_by_two_workers(self, step, over):
+        """In the middle of a run another worker looks for work. It takes the account
+        over where the first one was long enough to be thought dead."""
+
+        def second_worker(accounts):
+            if over:
+                accounts.search([]).write({"next_sync": fields.Datetime.now()})
+                accounts.env.cr.commit()
+            accounts._cron_sync()
+
+        with self.at_point(step, second_worker):
+            self.sync()
+
+    @rule(
+        step=st.integers(1, 12),
+        index=indexes,
+        field=names,
+        time=times,
+        here=st.booleans(),
+    )
+    def sync_while_somebody_types(self, step, index, field, time, here):
+        def somebody_types(accounts):
+            if not here:
+                self.edit_remote(index, field, time, False)
+                return
+            self.env, env = accounts.env, self.env
+            self.edit_here(index, field, time, PRIMARIES[index % 2])
+            self.env.flush_all()
+            self.env.cr.commit()
+            self.env = env
+
+        with self.at_point(step, somebody_types):
+            self.sync()
+
+    @contextmanager
+    def at_point(self, step, action):
+        """Let something happen at the given point between the steps of a run."""
+        points = count(1)
+
+        def on_step(accounts, moment):
+            if next(points) == step:
+                action(accounts)
+
+        with patch.object(Cron, "_on_step", on_step):
+            yield
 
     def description(self):
         """Both sides and the journal, for whoever has to find out."""
@@ -520,7 +581,7 @@ class Convergence(RuleBasedStateMachine):
     # ------------------------------------------------------------ the laws
 
     def come_to_rest(self):
-        self.server._faults.clear()
+        self.server.mend()
         self.wait()
         for _n in range(5):
             self.server.requests.clear()
@@ -554,7 +615,7 @@ class Convergence(RuleBasedStateMachine):
             remote = self.server._present(link.calendar_id.remote_id, link.remote_id)
             assert not remote.cancelled, about
             ours, theirs = event._sync_fields(), remote.fields
-            for name in ("name", "when", "location", "description", "show_as"):
+            for name in self.compared(remote):
                 mine, yours = getattr(ours, name), getattr(theirs, name)
                 if name == "when" and not theirs.when.allday:
                     mine, yours = mine.start, yours.start
@@ -565,10 +626,15 @@ class Convergence(RuleBasedStateMachine):
         twice = [pair for pair, count in both.items() if count > 1]
         assert not twice, f"two copies of one event for one account: {twice}"
 
+    def compared(self, remote):
+        """The fields in which a copy has to agree with its event in Odoo."""
+        return (*TEXTS, "when", "show_as")
+
     def all_is_linked(self, links):
         linked = {(link.calendar_id.remote_id, link.remote_id) for link in links}
         for calendar, event in self.remotes(*PRIMARIES, TEAM, *HOMES):
-            if event.fields.privacy == "private":
+            everything = self.server.everything(calendar)
+            if event.fields.privacy == "private" or event.response == "declined":
                 continue
             ids = [event.remote_id]
             if event.recurrence:
@@ -582,7 +648,7 @@ class Convergence(RuleBasedStateMachine):
                     )
                 ]
             for remote_id in ids:
-                stored = self.server.calendars[calendar].events.get(remote_id)
+                stored = everything.get(remote_id)
                 if stored is None or not stored.cancelled:
                     assert (calendar, remote_id) in linked, (calendar, remote_id)
         for event in self.events():
@@ -607,23 +673,28 @@ class Convergence(RuleBasedStateMachine):
         assert not lost, f"typed and gone: {lost}"
 
 
+def run_histories(case, machine, *, few):
+    """Run as many random histories as are asked for, else the same few ones."""
+    examples = {"max_examples": EXAMPLES} if EXAMPLES else {"max_examples": few}
+    fixed = {} if EXAMPLES else {"derandomize": True, "database": None}
+    with patch.object(calendar_sync_cron, "drive", in_turn):
+        run_state_machine_as_test(
+            type(machine.__name__, (machine,), {"case": case}),
+            settings=settings(
+                stateful_step_count=int(os.environ.get("CALSYNC_STEPS", 20)),
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                print_blob=True,
+                # (shrinking takes longer than reading these few steps)
+                phases=[Phase.generate],
+                report_multiple_bugs=False,
+                **examples,
+                **fixed,
+            ),
+        )
+
+
 @tagged("post_install", "-at_install")
 class TestSyncConvergence(SyncCase):
     def test_random_histories_converge(self):
-        few = {"derandomize": True, "database": None}
-        machine = type("Convergence", (Convergence,), {"case": self})
-        with patch.object(calendar_sync_cron, "drive", in_turn):
-            run_state_machine_as_test(
-                machine,
-                settings=settings(
-                    max_examples=EXAMPLES or 40,
-                    stateful_step_count=int(os.environ.get("CALSYNC_STEPS", 20)),
-                    deadline=None,
-                    suppress_health_check=list(HealthCheck),
-                    print_blob=True,
-                    # (shrinking takes longer than reading these few steps)
-                    phases=[Phase.generate],
-                    report_multiple_bugs=False,
-                    **({} if EXAMPLES else few),
-                ),
-            )
+        run_histories(self, Convergence, few=40)

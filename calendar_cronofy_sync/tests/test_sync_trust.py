@@ -1,12 +1,16 @@
 """Seeing and taking back: preview, undo, conflicts, notifications."""
 
+import time
 from datetime import timedelta
+from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
 from ..calsync.errors import RateLimited, Unsupported
+from ..models import calendar_sync_cron
+from ..models.calendar_sync_cron import CalendarSyncAccount as Cron
 from .sync_case import SyncCase
 
 
@@ -186,7 +190,7 @@ class TestSyncTrust(SyncCase):
         account = self.connect(self.ann)
         self.sync()
         self.sync()
-        account.next_sync = fields.Datetime.now() + timedelta(hours=1)
+        self.time_passes(account)
         Channel = self.env["calendar.sync.channel"]
         name, (_c, _a, secret) = next(iter(self.server.channels.items()))
         self.env.cr.precommit.data.clear()  # as in a transaction of its own
@@ -201,6 +205,45 @@ class TestSyncTrust(SyncCase):
             Account._cron_sync()
         account.invalidate_recordset()
         self.assertEqual(len(account.run_ids), runs + 1)
+
+    def time_passes(self, account):
+        """The last run is some while ago, and the next poll is far."""
+        account.write(
+            {
+                "next_sync": fields.Datetime.now() + timedelta(hours=1),
+                "hushed_until": False,
+            }
+        )
+
+    def test_a_flood_while_a_run_is_on_its_way_makes_one_more(self):
+        """The first notification is heard at once, and those that follow together."""
+        account = self.connect(self.ann)
+        self.sync()
+        self.sync()
+        self.time_passes(account)
+        remote = self.put(name="Lunch")
+        channel = self.env["calendar.sync.channel"].search(
+            [("calendar_id.is_primary", "=", True), ("account_id", "=", account.id)]
+        )
+        channel._heard()
+        runs, begun = len(account.run_ids), []
+
+        def flood(accounts, moment):
+            begun.append(time.monotonic())
+            if len(begun) == 1:
+                self.put(name="Dinner")
+            for _n in range(200 if len(begun) <= 4 else 0):
+                accounts.env["calendar.sync.channel"].browse(channel.id)._heard()
+
+        with (
+            patch.object(calendar_sync_cron, "HUSH", 1),
+            patch.object(Cron, "_on_step", flood),
+        ):
+            self.cron(due=False)
+        self.assertEqual(len(account.run_ids), runs + 2)
+        self.assertTrue(self.event_of(remote))
+        self.assertTrue(self.env["calendar.event"].search([("name", "=", "Dinner")]))
+        self.assertGreater(begun[-1] - begun[0], 0.8)
 
     def test_a_notification_without_the_secret_is_nobody(self):
         self.connect(self.ann)

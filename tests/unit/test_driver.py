@@ -81,6 +81,39 @@ def test_runs_are_taken_only_as_places_become_free():
     assert len(taken) <= 3
 
 
+def test_a_run_that_comes_up_while_others_go_on_starts_beside_them():
+    """The first one ends only when the second one has been started."""
+    started = threading.Event()
+
+    def first():
+        assert (yield lambda: started.wait(20))
+
+    def second():
+        yield started.set
+
+    def runs():
+        yield first()
+        yield None
+        yield second()
+
+    assert drive(runs()) is True
+
+
+def test_none_just_now_is_asked_again_until_the_end_is_told():
+    log = []
+    assert drive([None, None, run("a", log), None]) is True
+    assert log == ["a0", "a1", "a done"]
+
+
+def test_waiting_for_runs_ends_when_the_time_is_up():
+    def runs():
+        while True:
+            yield None
+
+    left = iter([True] * 3)
+    assert drive(runs(), proceed=lambda: next(left, False)) is False
+
+
 def test_the_work_between_two_requests_is_done_in_the_callers_thread():
     threads = set()
 

@@ -215,6 +215,11 @@ class MemoryServer:
         return {key: event for key, event in events.items() if not event.cancelled}
 
     @_one_at_a_time
+    def everything(self, calendar_id: str) -> dict[str, RemoteEvent]:
+        """What is in the calendar and what was deleted from it."""
+        return dict(self.calendars[calendar_id].events)
+
+    @_one_at_a_time
     def expire_tokens(self) -> None:
         """No token handed out so far is good any more."""
         for calendar in self.calendars.values():
@@ -238,6 +243,11 @@ class MemoryServer:
         :param after: it is carried out, and only the answer is lost
         """
         self._faults.append(_Fault(error, verb, times, skip, after))
+
+    @_one_at_a_time
+    def mend(self) -> None:
+        """No failure waits for its call any more."""
+        self._faults.clear()
 
     # ------------------------------------------------------- what the provider asks for
 
