@@ -11,6 +11,7 @@ from datetime import datetime, time, timedelta, timezone
 from odoo import api, fields, models
 from odoo.tools import SQL, html_sanitize, is_html_empty
 
+from ..calsync.plan import HIDDEN
 from ..calsync.providers import PROVIDERS
 from ..calsync.values import Fields, When
 
@@ -137,11 +138,14 @@ class CalendarEvent(models.Model):
             show_as=self.show_as,
         )
 
+    def _sync_hidden(self):
+        """Is it one of the private appointments, which a connection may leave out?"""
+        return self.privacy in HIDDEN
+
     def _sync_belongs(self, user, *, private):
         """Should this user have a copy of the event in their calendar?"""
         self.ensure_one()
-        hidden = self.privacy in ("private", "confidential")
-        if not self.active or (hidden and not private):
+        if not self.active or (self._sync_hidden() and not private):
             return False
         answer = self.attendee_ids.filtered(lambda a: a.partner_id == user.partner_id)
         if answer:

@@ -233,6 +233,10 @@ class CalendarSyncAccount(models.Model):
         """Make the new settings count from the next run on."""
         if not LIST_AGAIN.isdisjoint(changed):
             self.calendar_ids.write({"sync_token": False})
+        if "sync_private" in changed and not self.sync_private:
+            # what was written out before leaves the calendar
+            copies = self.link_ids.filtered(lambda link: link.origin == "odoo")
+            copies.event_id.filtered(lambda e: e._sync_hidden())._sync_mark()
         if "mode" in changed:
             self._check_scopes()
         self._make_due()

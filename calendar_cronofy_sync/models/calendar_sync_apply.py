@@ -99,9 +99,16 @@ class CalendarSyncRun(models.Model):
         insert_rows(links, [{**values, **place} for values in new])
 
     def _former_event(self, action):
-        """The archived event of a link whose remote side changed after all."""
-        link = action.link
-        return link and self.env["calendar.sync.link"].browse(link.key).event_id
+        """The archived event of a link whose remote side changed after all, or is
+        wanted again."""
+        if not action.link:
+            return None
+        link = self._record(action)
+        former = link.former_event_id
+        elsewhere = former.sync_link_ids.account_id & self.account_id
+        if not link.event_id and former and not elsewhere:
+            link.write({"event_id": former.id, "former_event_id": False})
+        return link.event_id
 
     def _creation_values(self, action, people):
         remote = action.remote
@@ -305,8 +312,10 @@ class CalendarSyncRun(models.Model):
     def _apply_withdraw(self, work, action):
         link, event = self._record(action), self._event(action)
         shared = action.link.shared
-        link.unlink()
-        if not shared:
+        if shared:
+            link.unlink()
+        else:
+            link._set_aside()
             event.write({"active": False})
         self._note(
             work,

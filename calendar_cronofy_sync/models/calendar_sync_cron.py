@@ -41,7 +41,9 @@ class CalendarSyncAccount(models.Model):
     # the next run compares the channels there with ours
     reconcile = fields.Boolean(readonly=True)
     # by the clock of the database; notifications that come before then wait for it
-    hushed_until = fields.Datetime(readonly=True)
+    hushed_until = fields.Datetime(
+        "Notifications collected until", groups=fields.NO_ACCESS, copy=False
+    )
 
     # ------------------------------------------------------------
     # The cron

@@ -12,6 +12,14 @@ class CalendarSyncLink(models.Model):
     _description = "Calendar Link"
 
     event_id = fields.Many2one("calendar.event", index=True, ondelete="set null")
+    # the archived event of an appointment that its owner does not want in Odoo now: it
+    # comes back as this one when it is wanted again
+    former_event_id = fields.Many2one(
+        "calendar.event",
+        index="btree_not_null",
+        ondelete="set null",
+        groups=fields.NO_ACCESS,
+    )
     calendar_id = fields.Many2one(
         "calendar.sync.calendar", required=True, index=True, ondelete="cascade"
     )
@@ -106,6 +114,21 @@ class CalendarSyncLink(models.Model):
             state = link.state
             link._renew()
             link.state = state
+
+    def _set_aside(self):
+        """The event leaves Odoo, where its owner does not want it, and stays at the
+        provider."""
+        for link in self:
+            link.write(
+                {
+                    "former_event_id": link.event_id.id,
+                    "event_id": False,
+                    "etag": False,
+                    "base": False,
+                    "state": "synced",
+                    "error": False,
+                }
+            )
 
     def _organized(self):
         """Is the user the organiser? Of the copy of an Odoo meeting everybody is,

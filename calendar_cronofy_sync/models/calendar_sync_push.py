@@ -122,9 +122,12 @@ class CalendarSyncRun(models.Model):
         if not first:
             return first
         calendar = first.calendar_id
-        self._hold_push(calendar)
         domain.append(("calendar_id", "=", calendar.id))
         chosen = Link.search(domain, limit=CHUNK, order="id")
+        if self._deleted(chosen) or self._anew(chosen):
+            # how many of them there are in all has to be counted
+            self._hold_push(calendar)
+            chosen = Link.search(domain, limit=CHUNK, order="id")
         # (if all of this calendar's are held, those of the next one)
         return chosen or self._next_pending(attempts)
 
@@ -165,15 +168,33 @@ class CalendarSyncRun(models.Model):
         pending = Link.search(
             [("calendar_id", "=", calendar.id), ("state", "=", "pending")]
         )
-        gone = pending.filtered(lambda row: row.base and self._local(row) is None)
+        gone = self._deleted(pending)
         # an occurrence deleted from a series made here is a change of that series
         kept = gone.series_id.filtered(lambda s: s._made_here_and_alive(self.user_id))
         gone = gone.filtered(lambda row: row.series_id not in kept)
-        anew = pending.filtered(lambda row: row.generation and not row.etag)
         linked = Link.search([("calendar_id", "=", calendar.id)])._units()
-        for rows, kind in ((gone, "delete"), (anew, "anew")):
+        for rows, kind in ((gone, "delete"), (self._anew(pending), "anew")):
             if trips(rows._units(), linked):
                 calendar._hold_pushes(kind, rows, linked)
+
+    def _deleted(self, rows):
+        """Those whose copy would be deleted. Private ones that their owner does not
+        want there any more do not count: that is an answer already."""
+        return rows.filtered(
+            lambda row: (
+                row.base
+                and self._local(row) is None
+                and not (
+                    row.event_id.active
+                    and row.event_id._sync_hidden()
+                    and row.event_id._sync_belongs(self.user_id, private=True)
+                )
+            )
+        )
+
+    def _anew(self, rows):
+        """Those that would be written once more, because they are gone there."""
+        return rows.filtered(lambda row: row.generation and not row.etag)
 
     # ------------------------------------------------------------
     # What became of it

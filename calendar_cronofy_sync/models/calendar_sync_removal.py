@@ -194,7 +194,7 @@ class CalendarSyncAccount(models.Model):
         part any more) and those that people tied to something else in Odoo.
         """
         links = self.link_ids.filtered(lambda link: link.origin == "remote")
-        events = links.event_id
+        events = links.event_id | links.former_event_id.filtered(lambda e: not e.active)
         shared = (
             self.env["calendar.sync.link"]
             .search(

@@ -160,6 +160,25 @@ class TestSyncBasic(SyncCase):
         self.assertFalse(event.active)
         self.assertTrue(secret.active)
         self.assertEqual(len(self.remote("ann@example.com")), 1)
+        self.assertFalse(self.remote("odoo-ann@example.com"))
+        self.assertQuiet()
+        account.with_user(self.ann).write({"sync_private": True})
+        self.sync()
+        self.assertTrue(event.active)
+        self.assertEqual(len(self.remote("odoo-ann@example.com")), 1)
+        self.assertQuiet()
+
+    def test_many_private_meetings_leave_the_calendar_without_a_question(self):
+        account = self.connect(self.ann, sync_private=True)
+        for n in range(12):
+            self.meeting(name=f"Secret {n}", when=self.at(n + 1), privacy="private")
+        self.sync()
+        self.assertEqual(len(self.remote("odoo-ann@example.com")), 12)
+        account.with_user(self.ann).write({"sync_private": False})
+        self.sync()
+        self.assertFalse(self.remote("odoo-ann@example.com"))
+        self.assertFalse(account.attention)
+        self.assertQuiet()
 
     def test_default_visibility_is_not_written_back(self):
         self.connect(self.ann)
