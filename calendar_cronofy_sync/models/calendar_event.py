@@ -80,13 +80,19 @@ class CalendarEvent(models.Model):
     @api.depends("sync_link_ids.state", "sync_link_ids.user_id")
     def _compute_sync_state(self):
         worst = {"synced": 1, "pending": 2, "failed": 3}
+        # sudo: a search, not the field: what it holds is read again with the reader's
+        # own rights, who must not be told of others' links
+        links = self.env["calendar.sync.link"].sudo()
+        links = links.search(
+            [
+                ("event_id", "in", self.ids),
+                ("user_id", "=", self.env.uid),
+                ("account_id.state", "!=", "revoked"),
+            ]
+        ).grouped("event_id")
         for event in self:
-            links = event.sudo().sync_link_ids.filtered(
-                lambda link: (
-                    link.user_id == self.env.user and link.account_id.state != "revoked"
-                )
-            )
-            event.sync_state = max(links.mapped("state"), key=worst.get, default="none")
+            own = links.get(event._origin, self.env["calendar.sync.link"])
+            event.sync_state = max(own.mapped("state"), key=worst.get, default="none")
 
     # ------------------------------------------------------------
     # CRUD
@@ -284,6 +290,9 @@ class CalendarEvent(models.Model):
                 )
         Series.sudo()._enlist(list(series.values()))
         Link.sudo()._enlist(singles)
+        # a new event would hold the links of every participant, which only their owners
+        # may read
+        self.invalidate_model(["sync_link_ids"])
         return bool(singles or series)
 
     def _sync_unlisted(self, accounts):

@@ -1,7 +1,7 @@
 """Who sees what of events that came from a private calendar: one table."""
 
 from odoo.exceptions import AccessError
-from odoo.tests import new_test_user, tagged
+from odoo.tests import Form, new_test_user, tagged
 from odoo.tools import mute_logger
 
 from .sync_case import SyncCase
@@ -71,6 +71,20 @@ class TestSyncRights(SyncCase):
                 link.with_user(user).sudo(False).read(["remote_id"])
         for user in self.others:
             self.assertEqual(event.with_user(user).sudo(False).sync_state, "none")
+
+    def test_a_meeting_with_a_connected_colleague_is_saved_in_the_form(self):
+        """Both get a copy at once, and the form tells each of their own alone."""
+        bobs = self.connect(self.bob)
+        env = self.env(user=self.ann, su=False)
+        form = Form(env["calendar.event"], view="calendar.view_calendar_event_form")
+        form.name = "Planning"
+        form.partner_ids.add(self.bob.partner_id)
+        meeting = form.save()
+        self.assertEqual(meeting.sync_link_ids.account_id, self.account)
+        self.assertEqual(meeting.sync_state, "pending")
+        links = self.env["calendar.sync.link"].search([("event_id", "=", meeting.id)])
+        self.assertEqual(links.account_id, self.account | bobs)
+        Form(meeting, view="calendar.view_calendar_event_form").save()
 
     @mute_logger("odoo.addons.base.models.ir_rule", "odoo.addons.base.models.ir_model")
     def test_the_journal_and_the_last_agreement_are_nobody_elses(self):
