@@ -107,6 +107,13 @@ class CalendarSyncLink(models.Model):
             writable=base.get("writable", True),
         )
 
+    def _recognised(self):
+        """Those bound to an event that was in Odoo before: it did not come from
+        there. (What is imported is made together with its link.)"""
+        return self.filtered(
+            lambda link: link.event_id and link.event_id.create_date < link.create_date
+        )
+
     def _free(self):
         """Give the remote id free: the next write needs another, because the id of a
         deleted event stays taken."""

@@ -191,10 +191,12 @@ class CalendarSyncAccount(models.Model):
         """Remove from Odoo what came from the provider.
 
         Kept are events that another connection still carries (this user does not take
-        part any more) and those that people tied to something else in Odoo.
+        part any more), those that people tied to something else in Odoo, and those that
+        were in Odoo already and were only recognised.
         """
         links = self.link_ids.filtered(lambda link: link.origin == "remote")
-        events = links.event_id | links.former_event_id.filtered(lambda e: not e.active)
+        events = links.event_id - links._recognised().event_id
+        events |= links.former_event_id.filtered(lambda event: not event.active)
         shared = (
             self.env["calendar.sync.link"]
             .search(

@@ -103,6 +103,23 @@ class TestRevoke(ConnectCase):
         self.assertFalse(theirs.exists())
         self.assertEqual(len(self.server.events("ann@example.com")), 2)
 
+    def test_what_was_in_odoo_before_and_was_only_recognised_stays(self):
+        partners = self.partner + self.bob.partner_id
+        both = self.event("On both sides", "remote", partner_ids=[(6, 0, partners.ids)])
+        other = self.connect(self.bob)
+        self.link(both, self.calendar(other, "bob@example.com"), "copy00", "odoo")
+        theirs = self.event("Theirs", "remote")
+        self.env.cr.execute(
+            "UPDATE calendar_event SET create_date = '2020-01-01' WHERE id = %s",
+            [both.id],
+        )
+        both.invalidate_recordset()
+        self.revoke("remove_all")
+        self.assertFalse(theirs.exists())
+        self.assertTrue(both.exists(), "made in Odoo")
+        self.assertEqual(both.partner_ids, partners)
+        self.assertEqual(len(self.server.events("ann@example.com")), 2)
+
     def test_remove_both_sides_copies(self):
         ours, theirs = self.event("Ours", "odoo"), self.event("Theirs", "remote")
         self.revoke("remove_all")
