@@ -1,5 +1,6 @@
 """An interview: whom it needs, the slots it may take, the one it got."""
 
+import logging
 import secrets
 from datetime import date, datetime, time, timedelta
 
@@ -13,7 +14,10 @@ from odoo.tools.misc import hmac
 
 from odoo.addons.base.models.res_partner import _tz_get
 
+from .calendar_sync_run import CONCURRENCY
 from .hr_interview_people import naive
+
+_logger = logging.getLogger(__name__)
 
 #: what a search depends on: when one of them changes, the slots found before are void
 PARAMETERS = {
@@ -501,29 +505,47 @@ class HrInterview(models.Model):
         """Expire offers, close what is over, send waiting ones, look for conflicts."""
         now = fields.Datetime.now()
         due = [("state", "=", "offered"), ("expires_at", "<=", now)]
-        for interview in self.search(due):
-            interview.slot_ids._release()
-            interview.state = "expired"
-            interview._tell(self.env._("The offer of interview slots has expired"))
+        self.search(due)._each("_expire")
         over = [("state", "=", "booked"), ("stop", "<=", now)]
         self.search(over).write({"state": "done"})
         waiting = self.search([("auto_offer", "=", True), ("state", "=", "draft")])
         upcoming = Domain("state", "=", "booked") & Domain("start", ">", now)
-        booked = self.search(upcoming & Domain("event_id", "!=", False), limit=500)
+        upcoming &= Domain("event_id", "!=", False)
+        booked = self.search(upcoming, order="start", limit=500)
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(waiting) + 1)
         for interview in waiting:
-            interview._offer_by_itself()
+            interview._each("_offer_by_itself")
             if not cron._commit_progress(1):
                 return
         self._complete_waiting()
-        booked._watch()
+        booked._each("_watch_meetings")
         cron._commit_progress(1)
+
+    def _each(self, method):
+        """Let one interview after the other do it: what goes wrong with one stops no
+        other, and is tried again the next time."""
+        for interview in self:
+            try:
+                with self.env.cr.savepoint():
+                    getattr(interview, method)()
+            except CONCURRENCY:
+                _logger.info("interview %s: somebody is changing it", interview.id)
+            except Exception:
+                _logger.exception("interview %s: %s", interview.id, method)
+
+    def _expire(self):
+        self.slot_ids._release()
+        self.state = "expired"
+        self._tell(self.env._("The offer of interview slots has expired"))
 
     def _offer_by_itself(self):
         """Offer what is free to an applicant who reached the stage for it."""
         self.auto_offer = False
-        self._keep_slots(self._look())
+        try:
+            self._keep_slots(self._look())
+        except UserError as err:  # its interviewers have left
+            self.reasons = str(err)
         if not self.slot_ids:
             self._ask_recruiter(
                 self.env._("No free slot to offer"), self.reasons or "", self.user_id

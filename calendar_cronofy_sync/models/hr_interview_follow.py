@@ -4,7 +4,7 @@ Whoever does it and wherever (Odoo, a synchronised calendar, the applicant), int
 meeting and claims stay together; the applicant gets one mail and the chatter one line.
 """
 
-from odoo import Command, fields, models
+from odoo import Command, models
 from odoo.exceptions import UserError
 
 from .hr_interview_claim import SlotTaken
@@ -151,13 +151,8 @@ class HrInterview(models.Model):
 
     # ------------------------------------------------------------------ conflicts
 
-    def _watch(self):
-        """Tell the recruiters of interviewers who have become busy meanwhile."""
-        soon = self.filtered(lambda i: i.start and i.start > fields.Datetime.now())
-        for interview in soon:
-            interview._watch_meetings()
-
     def _watch_meetings(self):
+        """Tell the recruiter of interviewers who have become busy meanwhile."""
         self.ensure_one()
         interviewers = self.interviewer_ids
         start, stop = aware(self.start), aware(self.stop)

@@ -89,21 +89,22 @@ class HrInterview(models.Model):
     def _complete_waiting(self):
         """Fetch the rooms that are missing and send the mails that wait for them."""
         domain = [("mail_waiting", "!=", False), ("state", "=", "booked")]
-        for interview in self.search(domain):
-            for step in interview._without_link():
-                step._fetch_room()
-            missing = interview._without_link()
-            late = fields.Datetime.now() - interview.booked_at >= PATIENCE
-            if missing and not late:
-                soon = fields.Datetime.now() + timedelta(minutes=1)
-                interview._trigger_scheduler(soon)
-                continue
-            for step in missing:
-                event = step._event_model().browse(step.event_id.id)
-                event._set_discuss_videocall_location()
-                step._describe(event)
-            kind, interview.mail_waiting = interview.mail_waiting, False
-            interview._mail(kind)
+        self.search(domain)._each("_complete")
+
+    def _complete(self):
+        for step in self._without_link():
+            step._fetch_room()
+        missing = self._without_link()
+        late = fields.Datetime.now() - self.booked_at >= PATIENCE
+        if missing and not late:
+            self._trigger_scheduler(fields.Datetime.now() + timedelta(minutes=1))
+            return
+        for step in missing:
+            event = step._event_model().browse(step.event_id.id)
+            event._set_discuss_videocall_location()
+            step._describe(event)
+        kind, self.mail_waiting = self.mail_waiting, False
+        self._mail(kind)
 
     def _fetch_room(self):
         """Ask the first connected calendar that holds the meeting for a room."""

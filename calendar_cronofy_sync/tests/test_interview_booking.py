@@ -1,6 +1,7 @@
 """Booking an interview: atomic, fair, asked once more, and told once."""
 
 import contextlib
+from unittest.mock import patch
 
 from odoo import Command
 from odoo.exceptions import UserError
@@ -299,3 +300,38 @@ class TestInterviewBooking(InterviewCase):
         self.assertEqual(interview.state, "offered")
         self.assertEqual(len(mails), 1)
         self.assertIn(interview.access_token, mails[0].body_html)
+
+    def test_one_interview_that_fails_stops_no_other(self):
+        left, broken, good = (
+            self.new_interview(users, applicant=self.new_applicant(name))
+            for users, name in (
+                (self.bob, "Lea Left"),
+                (self.carl, "Bo"),
+                (self.ann, "Al"),
+            )
+        )
+        (left | broken | good).sudo().auto_offer = True
+        self.bob.active = False
+        interviews = self.env.registry["hr.interview"]
+        look = interviews._look
+
+        def failing(interview):
+            if interview.id == broken.id:
+                raise ZeroDivisionError
+            return look(interview)
+
+        with (
+            self.mails(),
+            patch.object(interviews, "_look", failing),
+            self.assertLogs("odoo.addons.calendar_cronofy_sync", "ERROR") as log,
+            self.enter_registry_test_mode(),
+        ):
+            self.env.ref(
+                "calendar_cronofy_sync.ir_cron_interview"
+            ).method_direct_trigger()
+        self.assertEqual(good.state, "offered")
+        self.assertEqual(len(log.records), 1)
+        self.assertTrue(broken.auto_offer, "tried again")
+        self.assertFalse(left.auto_offer, "the recruiter is asked")
+        self.assertEqual(left.reasons, "Choose the interviewers first.")
+        self.assertEqual(left.activity_ids.user_id, self.recruiter)
