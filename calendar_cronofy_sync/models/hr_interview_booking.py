@@ -199,9 +199,8 @@ class HrInterview(models.Model):
             template.sudo().send_mail(event.id, email_values=values)
 
     def _unreached(self, event):
-        accounts = self.env["calendar.sync.account"].sudo()
-        domain = [("mode", "=", "two_way"), ("state", "=", "active")]
-        reached = accounts.search(domain).user_id.partner_id
+        """The guests to whose calendar the sync does not write the meeting."""
+        reached = self.env["calendar.sync.account"]._exporting().user_id.partner_id
         return event.attendee_ids.filtered(
             lambda attendee: attendee.partner_id not in reached
         )

@@ -70,6 +70,29 @@ class TestInterviewBooking(InterviewCase):
         self.book(interview, "09:00")
         self.assertEqual(len(self.applicant.message_ids - before), 1)
 
+    def test_odoo_invites_whoever_the_sync_does_not_reach(self):
+        """A connection without a calendar for Odoo's meetings reaches nobody."""
+        accounts = self.env["calendar.sync.account"].create(
+            [
+                {"user_id": user.id, "provider": "google", "state": "active"}
+                for user in (self.ann, self.bob)
+            ]
+        )
+        accounts[0].target_calendar_id = accounts.calendar_ids.create(
+            {
+                "account_id": accounts[0].id,
+                "remote_id": "odoo",
+                "name": "Odoo",
+                "access_role": "owner",
+            }
+        )
+        interview = self.searched(self.ann | self.bob)
+        self.book(interview, "09:00")
+        invited = interview._unreached(interview.event_id.sudo()).partner_id
+        self.assertEqual(invited, self.bob.partner_id)
+        mails = self.env["mail.mail"].sudo().search([("subject", "like", "Invitation")])
+        self.assertEqual(mails.recipient_ids, self.bob.partner_id)
+
     # -- asked once more
 
     def test_a_slot_that_became_busy_in_the_calendar_is_refused(self):
