@@ -157,3 +157,22 @@ class TestInterviewFollow(InterviewCase):
         interview.action_offer()
         self.applicant.active = False
         self.assertEqual(interview.state, "cancelled")
+
+    def test_a_deleted_applicant_leaves_nothing_in_any_calendar(self):
+        for booked in (False, True):
+            with self.subTest(booked=booked):
+                applicant = self.new_applicant("Alex Again")
+                interview = self.new_interview(applicant=applicant)
+                interview.action_find_slots()
+                slot = self.slot(interview, "09:00")
+                if booked:
+                    interview.action_book(slot.id)
+                else:
+                    interview.action_offer(slot.ids, hold=True)
+                entries = interview.event_id | slot.sudo().hold_event_id
+                self.assertTrue(entries)
+                self.env.flush_all()
+                applicant.with_user(self.recruiter).unlink()
+                self.env.invalidate_all()
+                self.assertFalse(interview.exists())
+                self.assertFalse(entries.exists().filtered("active"))
