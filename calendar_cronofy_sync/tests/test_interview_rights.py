@@ -60,6 +60,20 @@ class TestInterviewRights(InterviewCase):
         )
         self.assertIn(self.interview, self.seen_by(officer))
 
+    def test_officers_see_nothing_of_other_companies(self):
+        other = self.env["res.company"].create({"name": "Other"})
+        self.applicant.job_id = False
+        self.applicant.company_id = other
+        self.env.flush_all()
+        self.assertEqual(self.interview.sudo().company_id, other)
+        for model in ("hr.interview", "hr.interview.panel", "hr.interview.slot"):
+            ours = [("applicant_id", "=", self.applicant.id)]
+            if model != "hr.interview":
+                ours = [("interview_id", "=", self.interview.id)]
+            self.assertTrue(self.env[model].search(ours), model)
+            seen = self.env[model].with_user(self.recruiter).search(ours)
+            self.assertFalse(seen, model)
+
     def test_nobody_reads_or_makes_claims(self):
         admin = self.env.ref("base.user_admin")
         for user in (self.ann, self.recruiter, admin):
