@@ -18,6 +18,8 @@ class HrInterview(models.Model):
         A calendar that does not answer right now hides no slot: it is asked again when
         the slot is confirmed.
         """
+        if not self._users():  # all of them have left
+            return self.slot_ids.browse()
         soonest = fields.Datetime.now() + timedelta(hours=self.minimum_notice)
         if moving:
             self._keep_slots(self._look())

@@ -57,6 +57,15 @@ class TestInterviewPage(InterviewCase, HttpCase):
             form.get("action"), f"/interview/{interview.access_token}/book"
         )
 
+    def test_nobody_is_left_to_meet(self):
+        interview = self.offered(self.ann)
+        self.ann.active = False
+        self.env.flush_all()
+        answer = self.get(interview)
+        self.assertEqual(answer.status_code, 200)
+        self.assertFalse(self.offered_ids(answer))
+        self.assertIn("no time is free", answer.text)
+
     def test_no_cookie_no_foreign_host_no_referrer_no_cache(self):
         answer = self.get(self.offered())
         self.assertNotIn("Set-Cookie", answer.headers)
