@@ -40,6 +40,19 @@ class TestSyncGuard(SyncCase):
                 self.source.release = True
                 self.sync()
 
+    def test_of_a_calendar_that_is_gone_nothing_is_asked(self):
+        """Its buttons are gone with it."""
+        remotes, events = self.imported(12)
+        for remote in remotes:
+            self.server.remove(ANN, remote.remote_id)
+        self.sync()
+        self.assertTrue(self.account.held)
+        self.account._retire(self.source)
+        self.sync()
+        self.assertFalse(self.account.held)
+        self.assertNotIn("apply", self.account.attention)
+        self.assertEqual(self.active(events), 12)
+
     def test_a_series_counts_once(self):
         master = self.put(
             name="Stand-up", when=self.at(2), recurrence=("RRULE:FREQ=DAILY;COUNT=30",)
