@@ -221,8 +221,7 @@ class CalendarSyncAccount(models.Model):
 
     @api.model
     def _keep_days(self):
-        get = self.env["ir.config_parameter"].sudo().get_param
-        return int(get("calendar_cronofy_sync.journal_days", KEEP_DAYS))
+        return self._days("journal_days", KEEP_DAYS)
 
     # ------------------------------------------------------------
     # What belongs to a run

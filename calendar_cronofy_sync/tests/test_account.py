@@ -269,6 +269,15 @@ class TestAccount(ConnectCase):
                 window.horizon - window.start, timedelta(days=sum(days)), (past, ahead)
             )
 
+    def test_the_journal_is_kept_for_days_whatever_the_parameter_says(self):
+        account = self.connect(self.ann)
+        for value, days in [(False, 30), ("7", 7), ("a month", 30)]:
+            parameters = self.env["ir.config_parameter"].sudo()
+            parameters.set_param("calendar_cronofy_sync.journal_days", value)
+            self.assertEqual(account._keep_days(), days)
+            account.invalidate_recordset()
+            self.assertIn(f"after {days} days", account.storage_note)
+
     def test_hosts_of_the_data_centers(self):
         accounts = self.env["calendar.sync.account"]
         parameters = self.env["ir.config_parameter"].sudo()
