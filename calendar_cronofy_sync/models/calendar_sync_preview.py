@@ -7,6 +7,7 @@ provider that reads and writes nothing. What the journal would say is the previe
 from datetime import datetime, timezone
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 from odoo.tools import format_date, format_datetime, html2plaintext
 
 from ..calsync.errors import SyncError
@@ -27,9 +28,12 @@ class CalendarSyncAccount(models.Model):
 
     def action_preview(self):
         """Show what a run would do now, event by event, without doing it."""
-        self.ensure_one()
-        self._own()
-        preview = self.env["calendar.sync.preview"].create(self.sudo()._preview())
+        account = self._own()
+        if account.mode != "two_way":
+            # of the others nothing is read, and nothing is kept for a dialog
+            raise UserError(self.env._("Only a two-way connection is synchronised."))
+        with account._explained():
+            preview = self.env["calendar.sync.preview"].create(account._preview())
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Preview"),
@@ -65,6 +69,7 @@ class CalendarSyncAccount(models.Model):
     def _rehearse(self):
         """The lines that the journal of a run would have, and what stopped it."""
         lines, error = [], ""
+        provider = Rehearsal(self._provider())
         try:
             with self.env.cr.savepoint():
                 self.write({"state": "active"})
@@ -73,17 +78,17 @@ class CalendarSyncAccount(models.Model):
                     .with_context(calendar_sync_rehearsal=True)
                     .create({"account_id": self.id})
                 )
-                provider = Rehearsal(self._provider())
                 try:
                     _perform(run._rehearsal_steps(provider))
                 except SyncError as err:
                     error = in_words(self.env, str(err))
-                finally:
-                    provider.close()
                 lines = [line._preview_values() for line in run.line_ids]
                 raise _Undone
         except _Undone:
             self.env.invalidate_all()
+        finally:
+            provider.close()
+        self._store_grant(provider.grant)  # a token may have been refreshed
         return lines, error
 
 

@@ -1,6 +1,7 @@
 """The connection: what it starts with, what its owner may do and is told."""
 
 import os
+from dataclasses import replace
 from datetime import timedelta
 from unittest.mock import patch
 
@@ -277,6 +278,28 @@ class TestAccount(ConnectCase):
             self.assertEqual(account._keep_days(), days)
             account.invalidate_recordset()
             self.assertIn(f"after {days} days", account.storage_note)
+
+    def test_a_preview_keeps_a_refreshed_token(self):
+        account = self.connect(self.ann)
+        provider = type(account.sudo()._provider())
+        changes = provider.changes
+
+        def refreshing(remote, *args):
+            remote.grant = replace(remote.grant, access_token="fresh")
+            return changes(remote, *args)
+
+        with patch.object(provider, "changes", refreshing):
+            account.action_preview()
+        self.assertEqual(account.sudo()._grant().access_token, "fresh")
+
+    def test_no_preview_without_a_permission_or_of_busy_times(self):
+        account = self.connect(self.ann)
+        account.sudo().grant = "damaged"
+        with self.assertRaises(RedirectWarning):
+            account.action_preview()
+        account = self.connect(self.bob, mode="availability")
+        with self.assertRaises(UserError):
+            account.action_preview()
 
     def test_hosts_of_the_data_centers(self):
         accounts = self.env["calendar.sync.account"]
