@@ -146,6 +146,12 @@ class TestCatalogues(TransactionCase):
                     (entry.msgstr.startswith("\n"), entry.msgstr.endswith("\n")),
                 )
 
+    def test_what_follows_a_value_at_once_does_so_in_german(self):
+        """Text that begins with a mark stands behind a name without a blank."""
+        for entry in catalogue("de.po"):
+            if entry.msgid[0] in ".,;:" and entry.msgstr:
+                self.assertIn(entry.msgstr[0], ".,;:", entry.msgid)
+
 
 @tagged("post_install", "-at_install")
 class TestGermanScreens(German, TransactionCase):
