@@ -140,9 +140,15 @@ class CalendarEvent(models.Model):
             when=When(start, stop, tz),
             description="" if is_html_empty(description) else str(description),
             location=self.location or "",
-            privacy=self.privacy or "default",
+            privacy=self.privacy or self._sync_default_privacy(),
             show_as=self.show_as,
         )
+
+    def _sync_default_privacy(self):
+        """What an event without a privacy of its own is elsewhere: never more visible
+        than its organiser's default makes it in Odoo."""
+        privacy = self.effective_privacy
+        return privacy if privacy in HIDDEN else "default"
 
     def _sync_hidden(self):
         """Is it one of the private appointments, which a connection may leave out?"""

@@ -48,6 +48,20 @@ class TestSyncRights(SyncCase):
                 for secret in ("Dentist", "root canal", "Clinic"):
                     self.assertNotIn(secret, seen, user.login)
 
+    def test_a_meeting_of_somebody_private_by_default_is_no_more_visible_there(self):
+        self.connect(self.bob)
+        for default, told in (("private", "private"), ("public", "default")):
+            self.ann.with_user(self.ann).calendar_default_privacy = default
+            guests = (self.ann | self.bob).partner_id
+            meeting = self.meeting(name=default, partner_ids=[(6, 0, guests.ids)])
+            self.assertFalse(meeting.privacy)
+            self.sync()
+            for home in ("odoo-ann@example.com", "odoo-bob@example.com"):
+                seen = {e.fields.name: e.fields.privacy for e in self.remote(home)}
+                self.assertEqual(seen[default], told, home)
+            self.assertFalse(meeting.privacy, "its organiser's default, as before")
+            self.assertQuiet()
+
     def test_a_public_event_is_everybodys(self):
         event = self.event_of(self.public)
         for user in (self.ann, *self.others):
