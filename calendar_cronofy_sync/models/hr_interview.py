@@ -377,6 +377,12 @@ class HrInterview(models.Model):
         applicant = self.applicant_id.sudo()
         return self.user_id | applicant.user_id | applicant.job_id.user_id
 
+    def _for_recruiter(self):
+        """The interview in the language of whoever looks after it, for what an
+        applicant or the scheduler leaves them to read."""
+        person = self.user_id or self.applicant_id.user_id
+        return self.with_context(lang=person.lang or self.env.lang)
+
     def _open_slots(self):
         return self.slot_ids.filtered(lambda slot: slot.state in ("proposed", "held"))
 
@@ -528,7 +534,7 @@ class HrInterview(models.Model):
         for interview in self:
             try:
                 with self.env.cr.savepoint():
-                    getattr(interview, method)()
+                    getattr(interview._for_recruiter(), method)()
             except CONCURRENCY:
                 _logger.info("interview %s: somebody is changing it", interview.id)
             except Exception:

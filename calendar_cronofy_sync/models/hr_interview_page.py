@@ -54,7 +54,8 @@ class HrInterview(models.Model):
         soonest = fields.Datetime.now() + timedelta(hours=self.minimum_notice)
         if slot.start < soonest:
             raise SlotTaken(self.env._("This slot is no longer free."))
-        self._book(slot, author=self.applicant_id.partner_id)
+        author = self.applicant_id.partner_id
+        self._for_recruiter()._book(slot, author=author)
 
     def _slot_lost(self, slot):
         """Somebody else was faster."""
@@ -65,11 +66,12 @@ class HrInterview(models.Model):
         name = self.applicant_id.partner_name or ""
         if message:
             self.applicant_note = message
-        self._ask_recruiter(
-            self.env._("%(name)s has cancelled the interview", name=name),
+        told = self._for_recruiter()
+        told._ask_recruiter(
+            told.env._("%(name)s has cancelled the interview", name=name),
             escape(message),
         )
-        self._cancel(author=self.applicant_id.partner_id)
+        told._cancel(author=self.applicant_id.partner_id)
 
     def _none_suits(self, message):
         """Pass on that no slot suits, once per message."""
@@ -77,11 +79,12 @@ class HrInterview(models.Model):
             return
         self.applicant_note = message
         name = self.applicant_id.partner_name or ""
-        self._ask_recruiter(
-            self.env._("None of the offered times suits %(name)s", name=name),
+        told = self._for_recruiter()
+        told._ask_recruiter(
+            told.env._("None of the offered times suits %(name)s", name=name),
             escape(message),
         )
-        self._tell(
-            self.env._("None of the offered times suits: %(message)s", message=message),
+        told._tell(
+            told.env._("None of the offered times suits: %(message)s", message=message),
             author=self.applicant_id.partner_id,
         )

@@ -282,6 +282,34 @@ class TestGermanApplicant(German, InterviewCase, HttpCase):
             "Montag, 30. November 2026, 08:00",
         )
 
+    def test_the_recruiter_is_told_in_the_recruiters_language(self):
+        """Whatever language the applicant reads the page in."""
+        interview = self.new_offer()
+        address = f"/interview/{interview.access_token}"
+        slot = interview.slot_ids.sorted("start")[0]
+        for path, data in (
+            ("/book", {"slot_id": slot.id}),
+            ("/cancel", {"message": "Tut mir leid"}),
+        ):
+            data["lang"] = "de"
+            answer = self.url_open(address + path, data, allow_redirects=False)
+            self.assertEqual(answer.status_code, 303)
+        self.env.invalidate_all()
+        self.assertEqual(interview.state, "cancelled")
+        self.assertEqual(
+            interview.activity_ids.summary, "Alex Applicant has cancelled the interview"
+        )
+        told = plain(" ".join(self.applicant.message_ids.mapped("body")))
+        self.assertIn("Interview booked: Monday, November 30, 2026", told)
+        self.assertIn("Interview cancelled", told)
+
+    def test_the_scheduler_speaks_the_recruiters_language(self):
+        self.recruiter.lang = GERMAN
+        interview = self.new_offer()
+        interview.expires_at = "2026-11-27 09:00:00"
+        self.env["hr.interview"].search([("state", "=", "offered")])._each("_expire")
+        self.assertIn("abgelaufen", self.applicant.message_ids[0].body)
+
     def test_what_would_open_more_slots_names_days_as_the_reader_does(self):
         interview = self.new_interview(self.ann)
         days = {
