@@ -38,7 +38,8 @@ class CalendarEvent(models.Model):
         interviews._follow_event(times)
         if holds:
             holds._release()
-        self._warn_interviews()
+        # (what was held is deleted now)
+        (self.exists() if holds else self)._warn_interviews()
         return result
 
     def unlink(self):

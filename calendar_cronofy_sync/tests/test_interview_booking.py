@@ -271,6 +271,7 @@ class TestInterviewBooking(InterviewCase):
                 self.assertFalse(offer._claims())
 
     def test_somebody_who_deletes_the_tentative_entry_frees_the_slot(self):
+        self.book(self.searched(applicant=self.new_applicant("Eve E")), "13:00")
         offer = self.searched()
         offer.action_offer(self.slot(offer, "09:00").ids, hold=True)
         offer.slot_ids.hold_event_id.active = False
