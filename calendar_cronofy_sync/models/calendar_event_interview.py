@@ -74,10 +74,16 @@ class CalendarEvent(models.Model):
             ("held", "=", False),
             ("stop", ">", fields.Datetime.now()),
         ]
-        taken = claims.search(domain).grouped(lambda claim: claim.user_id.partner_id)
-        if not taken:
+        events = self.sudo().filtered(lambda e: e.active and e.show_as == "busy")
+        if not events or not claims.search_count(domain, limit=1):
             return
-        for event in self.sudo().filtered(lambda e: e.active and e.show_as == "busy"):
+        domain += [
+            ("user_id.partner_id", "in", events.attendee_ids.partner_id.ids),
+            ("start", "<", max(events.mapped("stop"))),
+            ("stop", ">", min(events.mapped("start"))),
+        ]
+        taken = claims.search(domain).grouped(lambda claim: claim.user_id.partner_id)
+        for event in events:
             for attendee in event.attendee_ids:
                 for claim in taken.get(attendee.partner_id, ()):
                     if claim.start < event.stop and event.start < claim.stop:

@@ -458,12 +458,14 @@ class HrInterview(models.Model):
                 slot.state = "gone"
             return
         found = {(slot.start, slot.stop): slot for slot in search.slots}
+        gone = slots.browse()
         for slot in slots:
             match = found.get((slot.start, slot.stop))
             if match and match.users == slot.user_ids and not slot.part_ids:
                 del found[slot.start, slot.stop]
             else:
-                slot.unlink()
+                gone |= slot
+        gone.unlink()
         self._add_slots(found.values())
 
     def _free_as_known(self, search):
