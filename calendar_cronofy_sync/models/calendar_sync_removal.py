@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from functools import partial
 
 from odoo import api, fields, models
 from odoo.fields import Command
@@ -24,6 +25,16 @@ PARTS = (
     "calendar.sync.run.line",
     "mail.activity",
 )
+
+
+def _withdraw_deleted(kind, app, grant, account_id):
+    try:
+        kind.revoke(app, grant)
+    except SyncError:
+        _logger.warning(
+            "account %s, deleted: the permission has to be withdrawn by hand",
+            account_id,
+        )
 
 
 class CalendarSyncAccount(models.Model):
@@ -118,15 +129,7 @@ class CalendarSyncAccount(models.Model):
         :return: why it could not be done, for the owner; empty when it was
         """
         self._silence()
-        others = self.sudo().search(
-            [
-                ("id", "!=", self.id),
-                ("provider", "=", self.provider),
-                ("state", "!=", "revoked"),
-                ("grant", "!=", False),
-            ]
-        )
-        if others._of_address(self.email):
+        if not self._alone():
             return ""
         try:
             PROVIDERS[self.provider].revoke(self._application(), self._grant())
@@ -142,6 +145,34 @@ class CalendarSyncAccount(models.Model):
                 url=self._permissions_page(),
             )
         return ""
+
+    def _alone(self, leaving=()):
+        """Does nobody else here need the permission?
+
+        :param leaving: accounts that do not need it any more either
+        """
+        others = self.sudo().search(
+            [
+                ("id", "not in", [self.id, *(account.id for account in leaving)]),
+                ("provider", "=", self.provider),
+                ("state", "!=", "revoked"),
+                ("grant", "!=", False),
+            ]
+        )
+        return not others._of_address(self.email)
+
+    def _withdraw_later(self):
+        """Take the permissions back once the transaction that deletes their rows has
+        succeeded."""
+        for account in self.filtered(lambda one: one.state != "revoked" and one.grant):
+            if account._alone(self):
+                try:
+                    app, grant = account._application(), account._grant()
+                except SyncError:
+                    continue
+                kind = PROVIDERS[account.provider]
+                withdraw = partial(_withdraw_deleted, kind, app, grant, account.id)
+                self.env.cr.postcommit.add(withdraw)
 
     # -------------------------------------------- the events
 

@@ -152,6 +152,13 @@ class ResUsers(models.Model):
         employees = employees.search([("user_id", "in", self.ids)])
         return employees.user_id - employees.filtered("active").user_id
 
+    @api.ondelete(at_uninstall=False)
+    def _unlink_withdraw_permissions(self):
+        """The connections go with their user, by the database alone: a permission
+        whose tokens are lost could be withdrawn by nobody here."""
+        # sudo: deleting is for those who manage users, connections are private
+        self.sudo().calendar_sync_account_ids._withdraw_later()
+
     def write(self, vals):
         result = super().write(vals)
         if "active" in vals and not vals["active"]:

@@ -240,6 +240,28 @@ class TestRevoke(ConnectCase):
             parameters.search([("key", "=like", "calendar_cronofy_sync.%")])
         )
 
+    def test_deleting_a_user_withdraws_the_permission(self):
+        self.connect(self.bob)
+        self.connect(self.colleague, email="bob@example.com")
+        (self.ann | self.bob).unlink()
+        self.assertFalse(self.account.exists())
+        self.assertFalse(self.server.revoked, "not before it is certain")
+        self.env.cr.postcommit.run()
+        self.assertEqual(
+            self.server.revoked, {"ann@example.com"}, "the colleague needs bob's"
+        )
+
+    def test_a_deleted_users_permission_that_cannot_be_withdrawn_is_logged(self):
+        def unreachable(app, grant):
+            raise Unavailable
+
+        provider = type(self.account._provider())
+        self.patch(provider, "revoke", staticmethod(unreachable))
+        self.ann.unlink()
+        with self.assertLogs("odoo.addons.calendar_cronofy_sync", "WARNING") as log:
+            self.env.cr.postcommit.run()
+        self.assertIn("by hand", log.output[0])
+
     def test_availability_only_clears_what_an_earlier_mode_left(self):
         theirs = self.event("Theirs", "remote")
         self.account.mode = "availability"
