@@ -2,6 +2,7 @@
 errors."""
 
 import inspect
+import logging
 import time
 import uuid
 from datetime import timedelta
@@ -19,6 +20,8 @@ from ..calsync.errors import (
 )
 from ..calsync.providers import PROVIDERS
 from .calendar_sync_run import CONCURRENCY, INTERVAL, TRIES
+
+_logger = logging.getLogger(__name__)
 
 #: seconds after which a cron call starts no further request; the rest goes on next time
 TIME_LIMIT = 50
@@ -185,7 +188,24 @@ class CalendarSyncAccount(models.Model):
 
     @api.model
     def _cron_housekeeping(self):
-        """Once a day: prune the journal, forget what nothing points to any more."""
+        """Once a day: prune the journal, forget what nothing points to any more, look
+        again, close up. What fails is logged and stops nothing else."""
+        for step in (
+            self._prune_journal,
+            self.env["calendar.sync.series"]._forget_ended,
+            self.env["calendar.sync.channel"]._forget_ended,
+            self._look_again,
+            self._revoke_departed,
+            self._renew_keys,
+        ):
+            try:
+                with self.env.cr.savepoint():
+                    step()
+            except Exception:
+                _logger.exception("housekeeping: %s", step.__name__)
+
+    @api.model
+    def _prune_journal(self):
         before = fields.Datetime.now() - timedelta(days=self._keep_days())
         Run = self.env["calendar.sync.run"]
         Run.search([("started", "<", before)]).unlink()
@@ -197,10 +217,6 @@ class CalendarSyncAccount(models.Model):
                 ("line_ids", "=", False),
             ]
         ).unlink()
-        self.env["calendar.sync.series"]._forget_ended()
-        self.env["calendar.sync.channel"]._forget_ended()
-        self._look_again()
-        self._close_up()
 
     @api.model
     def _look_again(self):

@@ -276,9 +276,8 @@ class CalendarSyncAccount(models.Model):
     # -------------------------------------------- once a day
 
     @api.model
-    def _close_up(self):
-        """What housekeeping does for the permissions: departures and changed keys."""
-        self._revoke_departed()
+    def _renew_keys(self):
+        """Have everything sealed with the newest key, and say what cannot be read."""
         try:
             unreadable = self._rotate_key()
         except KeyUnavailable as err:
@@ -297,9 +296,16 @@ class CalendarSyncAccount(models.Model):
         # sudo: the permissions of people who left are everybody's concern
         open_ones = self.sudo().search([("state", "!=", "revoked")])
         for account in open_ones:
-            user = account.user_id
-            env = account._in_owners_language().env
-            if not user.active:
-                account._revoke("keep", reason=env._("The user was archived."))
-            elif account.state == "paused" and user._without_employee():
-                account._revoke("keep", reason=env._("The employee was archived."))
+            try:
+                with self.env.cr.savepoint():
+                    account._revoke_if_departed()
+            except Exception:  # one account must not keep the others open
+                _logger.exception("account %s: not revoked", account.id)
+
+    def _revoke_if_departed(self):
+        user = self.user_id
+        env = self._in_owners_language().env
+        if not user.active:
+            self._revoke("keep", reason=env._("The user was archived."))
+        elif self.state == "paused" and user._without_employee():
+            self._revoke("keep", reason=env._("The employee was archived."))

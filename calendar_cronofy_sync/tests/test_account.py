@@ -338,11 +338,33 @@ class TestAccount(ConnectCase):
         account = self.connect(self.ann)
         self.ann.with_user(self.admin).action_archive()
         self.assertEqual((account.state, account.next_sync), ("paused", False))
-        account.sudo()._close_up()
+        account.sudo()._revoke_departed()
         self.assertEqual(account.state, "revoked")
         self.assertFalse(account.sudo().grant)
         self.assertIn("ann@example.com", self.server.revoked)
         self.assertIn("archived", account.sudo().closed_note)
+
+    def test_what_fails_in_housekeeping_stops_nothing_else(self):
+        stuck, account = self.connect(self.bob), self.connect(self.ann)
+        (self.ann | self.bob).active = False
+        accounts = self.env.registry["calendar.sync.account"]
+        revoke = accounts._revoke
+
+        def failing(one, *args, **options):
+            if one == stuck:
+                raise ZeroDivisionError
+            return revoke(one, *args, **options)
+
+        def broken(_accounts):
+            raise ZeroDivisionError
+
+        self.patch(accounts, "_revoke", failing)
+        self.patch(accounts, "_prune_journal", broken)
+        with self.assertLogs("odoo.addons.calendar_cronofy_sync", "ERROR") as log:
+            self.env["calendar.sync.account"]._cron_housekeeping()
+        self.assertEqual(len(log.records), 2)
+        self.assertEqual(account.state, "revoked")
+        self.assertEqual(stuck.state, "paused")
 
     def test_a_deleted_user_takes_the_connection_along(self):
         account = self.connect(self.colleague, email="bob@example.com")
@@ -447,7 +469,7 @@ class TestSecrets(ConnectCase):
                 patch.dict(config.options, calendar_sync_key=key),
                 self.assertLogs("odoo.addons.calendar_cronofy_sync", "WARNING"),
             ):
-                self.env["calendar.sync.account"]._close_up()
+                self.env["calendar.sync.account"]._renew_keys()
 
     def test_a_grant_that_no_key_opens_is_counted_and_kept(self):
         account = self.connect(self.ann)
