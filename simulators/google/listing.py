@@ -1,8 +1,8 @@
 """Listings with their pages and sync tokens, for events and everything else."""
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -50,6 +50,9 @@ class Paging:
     """Seconds after which a sync token is answered with 410."""
     blank: bool = False
     """Every listing is empty, as after a mishap of the server."""
+    query_in_token: bool = False
+    """Later pages may leave out the query, which the documentation has clients repeat:
+    there are some that do not, and live on it."""
 
 
 Row = tuple[list, Any]
@@ -62,6 +65,16 @@ class Lister:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.paging = Paging()
+        self._queries: dict[str, Mapping[str, Any]] = {}
+        """The arguments behind each digest in a page token."""
+
+    def resumed(self, call: Call) -> Call:
+        """The call with what it left out of the query that its page token continues."""
+        state = unseal("page", call.args.get("pageToken", ""))
+        if not state or not self.paging.query_in_token:
+            return call
+        left_out = self._queries.get(state["query"], {})
+        return replace(call, args={**left_out, **call.args})
 
     def page(
         self,
@@ -78,6 +91,8 @@ class Lister:
         :param sync: what the sync token is to remember; None = there is none
         """
         query = digest(f"{call.user}/{resource}", call.args)
+        if self.paging.query_in_token:
+            self._queries[query] = call.args
         state = {"upto": self.store.changes, "empty": self.paging.empty_pages}
         after = None
         if token := call.args.get("pageToken"):
@@ -165,6 +180,7 @@ class EventLists:
 
     def listing(self, call: Call) -> Response:
         calendar, role = call.calendar_and_role()
+        call = self.lister.resumed(call)
         self._check(call)
         resource = f"events/{calendar.id}"
         known = self.lister.since(call, resource, calendar.token_epoch)

@@ -967,6 +967,21 @@ def test_pages_are_bound_to_their_query(sim, ann):
     assert len(ann.list(maxResults=9999)["items"]) == 260
 
 
+def test_a_page_token_may_remember_the_query(sim, ann):
+    """39"""
+    many(sim, 3)
+    sim.insert_event(ANN, {**timed(), "summary": "Other"})
+    page = ann.list(q="E0", maxResults=2)
+    token = page["nextPageToken"]
+    assert ann.reason("GET", EV, pageToken=token) == (400, "invalid")
+    sim.set_paging(query_in_token=True)
+    token = ann.list(q="E0", maxResults=2)["nextPageToken"]
+    rest = ann.list(pageToken=token)
+    assert [item["summary"] for item in rest["items"]] == ["E002"]
+    assert rest == ann.list(q="E0", maxResults=2, pageToken=token)
+    assert ann.reason("GET", EV, pageToken=token, q="x") == (400, "invalid")
+
+
 def test_pages_may_be_short_or_empty(sim, ann):
     """40"""
     many(sim, 5)
