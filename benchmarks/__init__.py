@@ -1,1 +1,2 @@
-"""Named scenarios, measured beside the floor in one run: see ``./run bench``."""
+"""Named scenarios, measured beside the floor or beside Odoo's own ``google_calendar``
+in one run: see ``./run bench``."""

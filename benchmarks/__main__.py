@@ -2,9 +2,13 @@
 
 import sys
 
-from . import availability, sync
+from . import availability, peer, sync
 
-SCENARIOS = {**sync.SCENARIOS, "availability": availability.main}
+SCENARIOS = {
+    **sync.SCENARIOS,
+    "availability": availability.main,
+    "peer": peer.main,
+}
 
 
 def main(names):

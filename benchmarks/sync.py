@@ -10,14 +10,7 @@ IMPORTED, EXPORTED, USERS, TOUCHED = 5_000, 500, 100, 100
 
 
 def report(name, figures, floor=None, *, promise=""):
-    parts = [
-        f"{name:<34}",
-        f"{figures.seconds:7.2f} s",
-        f"{figures.requests:5d} requests",
-        f"{figures.queries:6d} SQL",
-    ]
-    if figures.memory:
-        parts.append(f"{figures.memory / 1e6:6.1f} MB")
+    parts = [f"{name:<34}", str(figures)]
     if floor:
         parts.append(f"floor {floor:.2f} s  ratio {figures.seconds / floor:.2f}")
     if promise:

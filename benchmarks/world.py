@@ -56,6 +56,21 @@ class Simulator:
         with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)["result"]
 
+    def grant(self, email, scopes):
+        """Tokens of this person, who has an account from now on."""
+        self.control("create_user", email=email)
+        return self.control(
+            "grant_tokens", user=email, client_id="demo-client", scopes=scopes
+        )
+
+    def requests(self):
+        """HTTP requests so far; a batch is one."""
+        return self.control("counters").get("wire", 0)
+
+    def mails(self):
+        """How often Google wrote to guests so far."""
+        return len(self.control("outbox"))
+
 
 @dataclass
 class Figures:
@@ -64,15 +79,33 @@ class Figures:
     queries: int = 0
     #: bytes at the peak, of Python objects
     memory: int = 0
+    #: to guests, by Google
+    mails: int = 0
+    #: events that were written again in Odoo; None where nobody looked
+    rewritten: int | None = None
+
+    def __str__(self):
+        parts = [
+            f"{self.seconds:7.2f} s",
+            f"{self.requests:5d} requests",
+            f"{self.queries:6d} SQL",
+        ]
+        if self.memory:
+            parts.append(f"{self.memory / 1e6:6.1f} MB")
+        return "  ".join(parts)
 
 
 @contextmanager
-def measured(odoo=None, *, memory=False):
+def measured(counter=None, *, memory=False):
+    """What the block costs.
+
+    :param counter: whose ``requests`` are counted: an Odoo or a simulator
+    """
     from odoo import sql_db
 
     figures = Figures()
     queries = sql_db.sql_counter
-    requests = odoo.requests() if odoo else 0
+    requests = counter.requests() if counter else 0
     if memory:
         tracemalloc.start()
     started = time.perf_counter()
@@ -82,8 +115,8 @@ def measured(odoo=None, *, memory=False):
     if memory:
         figures.memory = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    if odoo:
-        figures.requests = odoo.requests() - requests
+    if counter:
+        figures.requests = counter.requests() - requests
 
 
 class Odoo:
@@ -128,16 +161,9 @@ class Odoo:
         from odoo.addons.calendar_cronofy_sync.calsync.values import Grant
 
         email = f"{login}@example.com"
-        simulator.control("create_user", email=email)
-        tokens = simulator.control(
-            "grant_tokens", user=email, client_id="demo-client", scopes=SCOPES
-        )
+        tokens = simulator.grant(email, SCOPES)
         with self.env() as env:
-            user = (
-                env["res.users"]
-                .with_context(no_reset_password=True)
-                .create({"name": login, "login": login, "email": email})
-            )
+            user = new_user(env, login, email)
             account = env["calendar.sync.account"].create(
                 {"user_id": user.id, "provider": "google", "email": email}
             )
@@ -187,38 +213,44 @@ class Odoo:
             )
 
 
-def quiet_create(env, user_id, count, name="Floor"):
-    """The floor: one quiet batched create of ``count`` events."""
-    from odoo import Command
+def new_user(env, login, email):
+    users = env["res.users"].with_context(no_reset_password=True)
+    return users.create({"name": login, "login": login, "email": email})
 
+
+def quiet_create(env, user_id, count, name="Floor", guest=None):
+    """The floor: one quiet batched create of ``count`` events."""
     from odoo.addons.calendar_cronofy_sync.models.calendar_event import QUIET
 
-    partner = env["res.users"].browse(user_id).partner_id.id
+    events = env["calendar.event"].with_context(**QUIET)
+    return events.create(meetings(env, user_id, count, name, guest))
+
+
+def meetings(env, user_id, count, name, guest=None):
+    """The values of ``count`` events of a user, and of a guest if there is one."""
+    from odoo import Command
+
+    partner = env["res.users"].browse(user_id).partner_id
+    answers = [{"partner_id": partner.id, "state": "accepted"}]
+    if guest:
+        answers.append({"partner_id": guest.id, "state": "needsAction"})
     start = MONDAY.replace(tzinfo=None)
-    return (
-        env["calendar.event"]
-        .with_context(**QUIET)
-        .create(
-            [
-                {
-                    "name": f"{name} {n}",
-                    "start": start + timedelta(minutes=30 * n),
-                    "stop": start + timedelta(minutes=30 * n + 30),
-                    "allday": False,
-                    "description": f"<p>Agenda of meeting {n}</p>",
-                    "location": f"Room {n % 7}",
-                    "privacy": "public",
-                    "show_as": "busy",
-                    "user_id": user_id,
-                    "partner_ids": [Command.set([partner])],
-                    "attendee_ids": [
-                        Command.create({"partner_id": partner, "state": "accepted"})
-                    ],
-                }
-                for n in range(count)
-            ]
-        )
-    )
+    return [
+        {
+            "name": f"{name} {n}",
+            "start": start + timedelta(minutes=30 * n),
+            "stop": start + timedelta(minutes=30 * n + 30),
+            "allday": False,
+            "description": f"<p>Agenda of meeting {n}</p>",
+            "location": f"Room {n % 7}",
+            "privacy": "public",
+            "show_as": "busy",
+            "user_id": user_id,
+            "partner_ids": [Command.set([row["partner_id"] for row in answers])],
+            "attendee_ids": [Command.create(row) for row in answers],
+        }
+        for n in range(count)
+    ]
 
 
 def remote_events(count):
