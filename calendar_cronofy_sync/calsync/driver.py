@@ -62,12 +62,15 @@ def drive(
         try:
             while True:
                 going = going and proceed()
-                while going and len(pending) < workers and (run := source.take()):
+                while going and len(pending) < workers:
+                    run = source.take(at_once=not pending)
+                    if run is None:
+                        break
                     advance(run, run.__next__)
                 if not pending:
                     if not going or source.ended:
                         return going
-                    source.pause()
+                    time.sleep(PAUSE)
                     continue
                 done, _ = wait(
                     pending,
@@ -101,8 +104,8 @@ class _Source:
         #: no further run will come
         self.ended = False
 
-    def take(self) -> Run | None:
-        if self.ended or time.monotonic() < self._next:
+    def take(self, *, at_once: bool) -> Run | None:
+        if self.ended or not at_once and time.monotonic() < self._next:
             return None
         try:
             run = next(self._runs)
@@ -112,10 +115,6 @@ class _Source:
         if run is None:
             self._next = time.monotonic() + PAUSE
         return run
-
-    def pause(self) -> None:
-        time.sleep(PAUSE)
-        self._next = 0.0
 
 
 def _close(run: Run) -> None:

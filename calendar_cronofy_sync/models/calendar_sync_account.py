@@ -232,7 +232,7 @@ class CalendarSyncAccount(models.Model):
     def _settings_changed(self, changed):
         """Make the new settings count from the next run on."""
         if not LIST_AGAIN.isdisjoint(changed):
-            self.calendar_ids.write({"sync_token": False})
+            self.calendar_ids._list_again()
         if "sync_private" in changed and not self.sync_private:
             # what was written out before leaves the calendar
             copies = self.link_ids.filtered(lambda link: link.origin == "odoo")

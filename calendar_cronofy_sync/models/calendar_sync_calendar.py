@@ -76,7 +76,14 @@ class CalendarSyncCalendar(models.Model):
         changed = self.sudo().filtered(
             lambda calendar: [calendar[name] for name in read] != before[calendar]
         )
-        # What was left out or read otherwise so far is found by listing everything.
-        changed.filtered("is_source").sync_token = False
-        changed.account_id._make_due()
+        if changed:
+            # What was left out or read otherwise so far is found by listing everything.
+            changed.filtered("is_source")._list_again()
+            changed.account_id._make_due()
         return result
+
+    def _list_again(self):
+        """Have everything listed in the next run. One that is on its way, under what
+        counted until now, stops."""
+        self.write({"sync_token": False})
+        self.account_id.write({"claim": False})

@@ -62,23 +62,22 @@ class CalendarSyncChannel(models.Model):
 
     @api.model
     def _missing(self, calendars):
-        """The calendars that should get a (new) channel now."""
+        """The calendars that should get a (new) channel now; those with an error have
+        to wait."""
         now = fields.Datetime.now()
-        served = self.search(
-            [
-                ("calendar_id", "in", calendars.ids),
-                "|",
-                "&",
-                ("state", "=", "open"),
-                "|",
-                ("expires", "=", False),
-                ("expires", ">", now + OVERLAP),
-                "&",
-                ("state", "=", "refused"),
-                ("expires", ">", now),
-            ]
+        self.env.flush_all()
+        self.env.cr.execute(
+            """SELECT c.id FROM calendar_sync_calendar c
+                WHERE c.id IN %(ids)s AND c.error IS NULL AND NOT EXISTS (
+                      SELECT 1 FROM calendar_sync_channel h
+                       WHERE h.calendar_id = c.id AND (
+                             h.state = 'open'
+                             AND (h.expires IS NULL OR h.expires > %(soon)s)
+                          OR h.state = 'refused' AND h.expires > %(now)s))
+             ORDER BY c.is_primary DESC, c.id""",
+            {"ids": tuple(calendars.ids) or (0,), "now": now, "soon": now + OVERLAP},
         )
-        return calendars - served.calendar_id
+        return calendars.browse(row[0] for row in self.env.cr.fetchall())
 
     @api.model
     def _prepare(self, calendar):

@@ -66,9 +66,7 @@ class CalendarSyncAccount(models.Model):
             while True:
                 if run := self._claim(seen):
                     seen.append(run.account_id.id)
-                    # what the run writes down is read by its owner
-                    lang = run.account_id._in_owners_language().env.lang
-                    begun.append(run.with_context(lang=lang)._steps())
+                    begun.append(run._steps())
                     yield begun[-1]
                 elif any(map(_going, begun)) or self._anybody_hushed():
                     yield None
@@ -140,7 +138,10 @@ class CalendarSyncAccount(models.Model):
                                       AND s.held IS NOT TRUE))))
                  ORDER BY a.next_sync NULLS FIRST
                     LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-            RETURNING id
+            RETURNING id, user_id, (
+                      SELECT p.lang FROM res_users u
+                        JOIN res_partner p ON p.id = u.partner_id
+                       WHERE u.id = calendar_sync_account.user_id)
             """,
             {
                 "claim": claim,
@@ -155,8 +156,11 @@ class CalendarSyncAccount(models.Model):
         run = None
         if row:
             self.invalidate_model(["claim", "next_sync"])
-            run = self.env["calendar.sync.run"].create(
-                {"account_id": row[0], "claim": claim}
+            account_id, user_id, lang = row
+            # what the run writes down is read by its owner
+            Run = self.env["calendar.sync.run"].with_context(lang=lang or self.env.lang)
+            run = Run.create(
+                {"account_id": account_id, "user_id": user_id, "claim": claim}
             )
         # from here on a failure of the run can be stored
         self.env.cr.commit()  # pylint: disable=invalid-commit
@@ -231,7 +235,7 @@ class CalendarSyncAccount(models.Model):
                 ("last_sync", "!=", False),
             ]
         )
-        accounts.calendar_ids.write({"sync_token": False})
+        accounts.calendar_ids._list_again()
         accounts.write({"reconcile": True})
         accounts._make_due()
 

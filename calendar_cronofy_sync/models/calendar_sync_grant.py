@@ -235,7 +235,8 @@ class CalendarSyncAccount(models.Model):
 
     def _provider(self):
         """The account at its service; nothing is sent yet."""
-        self._check_place(self.provider, self.user_id.company_id)
+        if self.provider == "cronofy":
+            self._check_place(self.provider, self.user_id.company_id)
         return PROVIDERS[self.provider](self._application(), self._grant())
 
     @contextmanager

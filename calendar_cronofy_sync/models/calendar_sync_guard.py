@@ -211,6 +211,16 @@ class CalendarSyncAccount(models.Model):
             calendars = account.sudo().calendar_ids
             account.held = any(c.held or c.held_push for c in calendars)
 
+    def _end_release(self):
+        """A yes of the owner counts for one run."""
+        self.env.cr.execute(
+            """UPDATE calendar_sync_calendar SET release = FALSE
+                WHERE account_id = %s AND release RETURNING id""",
+            [self.id],
+        )
+        if self.env.cr.fetchone():
+            self.calendar_ids.invalidate_recordset(["release"])
+
     def action_apply_held(self):
         """Carry out what was held back in any of the calendars."""
         self.check_access("write")

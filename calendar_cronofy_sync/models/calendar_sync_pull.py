@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from odoo import models
 from odoo.tools import SQL
@@ -43,6 +44,18 @@ ACCOUNT_ERRORS = (
 )
 
 
+@dataclass(frozen=True)
+class Source:
+    """A calendar to list, as it was when the run began: nothing is read from the
+    database while the network is waited for."""
+
+    calendar: Any
+    remote_id: str
+    token: str
+    #: it has been listed completely before
+    listed: bool
+
+
 @dataclass
 class Listing:
     """What is remembered between the pages of one listing."""
@@ -66,10 +79,11 @@ class CalendarSyncRun(models.Model):
     _inherit = "calendar.sync.run"
 
     def _pull(self, provider):
-        calendars, newest = self._transact(self._begin)
-        for calendar in calendars:
+        sources, window, newest = self._transact(self._begin)
+        for source in sources:
+            calendar = source.calendar
             try:
-                yield from self._pull_calendar(provider, calendar, newest)
+                yield from self._pull_calendar(provider, source, window, newest)
             except ACCOUNT_ERRORS:
                 raise
             except Exception as error:  # one calendar must not stop the others
@@ -88,36 +102,44 @@ class CalendarSyncRun(models.Model):
         self._write_journal(work)
 
     def _begin(self):
-        """The calendars to list, and the newest link there is."""
+        """The calendars to list, the window, and the newest link there is."""
         calendars = self.account_id._pulled_calendars()
         self.env["calendar.sync.channel"]._listed(calendars)
-        for calendar in calendars:
-            self._roll(calendar)
-        return calendars, self.env["calendar.sync.link"]._newest()
+        self._roll(calendars)
+        sources = [
+            Source(
+                calendar,
+                calendar.remote_id,
+                calendar.sync_token or "",
+                calendar.listed,
+            )
+            for calendar in calendars
+        ]
+        newest = self.env["calendar.sync.link"]._newest()
+        return sources, self.account_id._window(), newest
 
-    def _pull_calendar(self, provider, calendar, newest):
-        token = calendar.sync_token or ""
+    def _pull_calendar(self, provider, source, window, newest):
         try:
-            yield from self._list(provider, calendar, token, newest)
+            yield from self._list(provider, source, source.token, window, newest)
         except TokenInvalid:
-            if not token:
+            if not source.token:
                 raise
-            yield from self._list(provider, calendar, "", newest)
+            yield from self._list(provider, source, "", window, newest)
 
-    def _list(self, provider, calendar, token, newest):
-        listing = Listing(full=not token, first=not calendar.listed, newest=newest)
-        window = self.account_id._window()
-        if listing.full and self.account_id.recurrence_policy == "original":
+    def _list(self, provider, source, token, window, newest):
+        calendar = source.calendar
+        listing = Listing(full=not token, first=not source.listed, newest=newest)
+        if listing.full:
             self._transact(self._drop_series, calendar)
-        pages = provider.changes(calendar.remote_id, token, window)
+        pages, questions = provider.changes(source.remote_id, token, window), []
         while not listing.token:
             page = yield partial(next, pages, None)
             if page is None:
                 raise Unavailable("The listing ended without a token")
             listing.token = page.token
-            self._transact(self._take_page, calendar, listing, page)
-        if questions := self._questions(calendar, listing):
-            answers = yield partial(provider.get, calendar.remote_id, questions)
+            questions = self._transact(self._take_page, calendar, listing, page)
+        if questions:
+            answers = yield partial(provider.get, source.remote_id, questions)
             self._transact(self._take_answers, calendar, listing, answers)
 
     # ------------------------------------------------------------
@@ -125,15 +147,21 @@ class CalendarSyncRun(models.Model):
     # ------------------------------------------------------------
 
     def _take_page(self, calendar, listing, page):
+        """Take what is listed, and close the listing with its last page unless there
+        are questions left, which are returned."""
         self._check_role(calendar, page.access_role)
         listing.seen.update(item.remote_id for item in page.events)
         self._take_all(calendar, page.events, listing)
-        if listing.token and not self._questions(calendar, listing):
+        questions = self._questions(calendar, listing)
+        if listing.token and not questions:
             self._close_listing(calendar, listing)
+        return questions
 
     def _take_all(self, calendar, items, listing):
         """Take the items together; if that breaks, one by one, so that the one that
         broke it is shown and the others arrive."""
+        if not items:
+            return
         try:
             with self.env.cr.savepoint():
                 self._take(calendar, items, listing)
@@ -532,27 +560,28 @@ class CalendarSyncRun(models.Model):
             and link.event_id.stop > window.start.replace(tzinfo=None)
         ]
 
-    def _roll(self, calendar):
+    def _roll(self, calendars):
         """Lay out further occurrences as the horizon moves on, day by day."""
+        if self.account_id.recurrence_policy == "original":
+            return
         horizon = self.account_id._window().horizon.replace(tzinfo=None)
         due = self.env["calendar.sync.series"].search(
             [
-                ("calendar_id", "=", calendar.id),
+                ("calendar_id", "in", calendars.ids),
                 ("state", "!=", "failed"),
                 ("horizon", "<", horizon - timedelta(days=1)),
             ],
             limit=200,
         )
-        if not due or self.account_id.recurrence_policy == "original":
-            return
-        work = self._work(calendar)
-        for series in due:
-            flat = self._lay_out(work, series, None)
-            fresh = self._links(calendar, [event.remote_id for event in flat])
-            known = set(fresh.mapped("remote_id"))
-            flat = [event for event in flat if event.remote_id not in known]
-            self._apply(work, self._decide(work, flat))
-        self._write_journal(work)
+        for calendar, group in due.grouped("calendar_id").items():
+            work = self._work(calendar)
+            for series in group:
+                flat = self._lay_out(work, series, None)
+                fresh = self._links(calendar, [event.remote_id for event in flat])
+                known = set(fresh.mapped("remote_id"))
+                flat = [event for event in flat if event.remote_id not in known]
+                self._apply(work, self._decide(work, flat))
+            self._write_journal(work)
 
     def _originals(self, calendar, items):
         """Of every series that the provider has laid out one occurrence: the one that
@@ -588,7 +617,10 @@ class CalendarSyncRun(models.Model):
         return self.env["calendar.sync.link"].browse([row[0] for row in rows])
 
     def _drop_series(self, calendar):
-        """The user wants original appointments only: occurrences leave Odoo again."""
+        """Where the user wants original appointments only, occurrences leave Odoo
+        again."""
+        if self.account_id.recurrence_policy != "original":
+            return
         work = self._work(calendar)
         laid_out = self._laid_out(calendar)
         first = {link.base["series"]: link.id for link in laid_out}

@@ -179,11 +179,10 @@ class CalendarSyncRun(models.Model):
     def _missing_channels(self):
         """The calendars that should get a channel now. None in the first run: the
         appointments come first."""
-        Channel = self.env["calendar.sync.channel"]
         if not self.account_id.last_sync:
             return self.env["calendar.sync.calendar"]
         calendars = self.account_id._pulled_calendars()
-        return Channel._missing(calendars.filtered(lambda calendar: not calendar.error))
+        return self.env["calendar.sync.channel"]._missing(calendars)
 
     def _watch(self, provider):
         """See to it that every calendar that is listed tells us when it changes."""
@@ -239,10 +238,11 @@ class CalendarSyncRun(models.Model):
         """Make sure that the account is still ours, and keep it so for the
         transaction."""
         self.env.cr.execute(
-            """SELECT 1 FROM calendar_sync_account
-                WHERE id = %s AND claim = %s AND state = 'active'
-                  FOR NO KEY UPDATE""",
-            [self.account_id.id, self.claim],
+            """SELECT 1 FROM calendar_sync_account a
+                 JOIN calendar_sync_run r ON r.account_id = a.id AND r.claim = a.claim
+                WHERE r.id = %s AND a.state = 'active'
+                  FOR NO KEY UPDATE OF a""",
+            [self.id],
             log_exceptions=False,
         )
         if not self.env.cr.fetchone():
@@ -268,7 +268,7 @@ class CalendarSyncRun(models.Model):
             account._store_grant(provider.grant)
         self._close(state, provider)
         if state == "done":
-            account.calendar_ids.filtered("release").release = False
+            account._end_release()
             account._review()
 
     def _wait_until(self, error, failures):

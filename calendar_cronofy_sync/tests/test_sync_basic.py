@@ -1,10 +1,13 @@
 """Appointments travel both ways, and a second quiet run does nothing."""
 
 from datetime import date
+from itertools import count
+from unittest.mock import patch
 
 from odoo.tests import tagged
 
 from ..calsync.values import When
+from ..models.calendar_sync_cron import CalendarSyncAccount as Cron
 from .sync_case import SyncCase
 
 
@@ -167,6 +170,32 @@ class TestSyncBasic(SyncCase):
         self.assertTrue(event.active)
         self.assertEqual(len(self.remote("odoo-ann@example.com")), 1)
         self.assertQuiet()
+
+    def test_a_setting_changed_while_a_run_is_on_its_way_counts(self):
+        account = self.connect(self.ann)
+        self.server.page_size = 1
+        for n in range(3):
+            self.put(name=f"Doctor {n}", privacy="private")
+        for step in range(1, 9):
+            with self.subTest(step=step):
+                account.with_user(self.ann).write({"sync_private": False})
+                self.sync()
+                points = count(1)
+
+                def somebody_decides(accounts, moment, step=step, points=points):
+                    if next(points) == step:
+                        own = accounts.browse(account.id).with_user(self.ann)
+                        own.write({"sync_private": True})
+                        # in a transaction of its own
+                        own.env.cr.commit()  # pylint: disable=invalid-commit
+
+                account.calendar_ids._list_again()
+                with patch.object(Cron, "_on_step", somebody_decides):
+                    self.cron()
+                self.cron()
+                found = self.env["calendar.event"].search([("name", "like", "Doctor")])
+                self.assertEqual(len(found), 3)
+                self.assertQuiet()
 
     def test_many_private_meetings_leave_the_calendar_without_a_question(self):
         account = self.connect(self.ann, sync_private=True)
