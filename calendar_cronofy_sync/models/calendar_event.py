@@ -306,7 +306,8 @@ class CalendarEvent(models.Model):
         none.
 
         Organised or attended and not declined, in the window, visible by the rule for
-        private appointments, and not at home in any calendar of the same user.
+        private appointments, and not at home in any calendar of the same user. (A copy
+        in a calendar that is gone is none.)
         """
         window = self.env["calendar.sync.account"]._window()
         only = SQL("AND e.id IN %s", tuple(self.ids)) if self else SQL()
@@ -341,7 +342,10 @@ class CalendarEvent(models.Model):
                                     WHERE p.event_id = e.id AND p.state = 'declined'
                                       AND p.partner_id = m.partner_id)
                    AND NOT EXISTS (SELECT 1 FROM calendar_sync_link l
+                                     JOIN calendar_sync_calendar c
+                                       ON c.id = l.calendar_id
                                     WHERE l.event_id = e.id
+                                      AND (c.active OR l.origin = 'remote')
                                       AND (l.account_id = m.account_id
                                            OR l.user_id = m.user_id
                                            AND l.origin = 'remote'))

@@ -49,6 +49,25 @@ class TestSyncBasic(SyncCase):
         self.assertEqual(event.stop_date, date.fromordinal(first.toordinal() + 1))
         self.assertQuiet()
 
+    def test_a_new_target_gets_the_meetings_of_one_that_is_gone(self):
+        account = self.connect(self.ann)
+        imported = self.put(name="Lunch")
+        meeting = self.meeting(name="Board")
+        self.sync()
+        self.server.calendars.pop("odoo-ann@example.com")
+        account._fetch_calendars()
+        self.assertFalse(account.target_calendar_id)
+        self.server.add_calendar("ann@example.com", "new", name="Odoo")
+        account._fetch_calendars()
+        account.target_calendar_id = account.calendar_ids.filtered(
+            lambda calendar: calendar.remote_id == "new"
+        )
+        self.sync()
+        self.assertEqual([e.fields.name for e in self.remote("new")], ["Board"])
+        self.assertEqual(len(meeting.sync_link_ids), 2)
+        self.assertEqual(len(self.event_of(imported).sync_link_ids), 1)
+        self.assertQuiet()
+
     def test_a_meeting_goes_to_the_target_and_comes_back_unchanged(self):
         self.connect(self.ann)
         meeting = self.meeting(
