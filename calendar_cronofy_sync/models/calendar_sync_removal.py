@@ -291,8 +291,8 @@ class CalendarSyncAccount(models.Model):
 
     @api.model
     def _revoke_departed(self):
-        """Close the connections of archived users, and of those whose employee was
-        archived and who have not connected again since."""
+        """Close the connections of users who were archived or made portal users, and
+        of those whose employee was archived and who have not connected again since."""
         # sudo: the permissions of people who left are everybody's concern
         open_ones = self.sudo().search([("state", "!=", "revoked")])
         for account in open_ones:
@@ -307,5 +307,8 @@ class CalendarSyncAccount(models.Model):
         env = self._in_owners_language().env
         if not user.active:
             self._revoke("keep", reason=env._("The user was archived."))
+        elif user.share:  # who could not even see it any more
+            reason = env._("The user is not an internal one any more.")
+            self._revoke("keep", reason=reason)
         elif self.state == "paused" and user._without_employee():
             self._revoke("keep", reason=env._("The employee was archived."))

@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from psycopg2 import IntegrityError
 
-from odoo import fields
+from odoo import Command, fields
 from odoo.exceptions import RedirectWarning, UserError, ValidationError
 from odoo.tests import tagged
 from odoo.tools import config, mute_logger
@@ -343,6 +343,15 @@ class TestAccount(ConnectCase):
         self.assertFalse(account.sudo().grant)
         self.assertIn("ann@example.com", self.server.revoked)
         self.assertIn("archived", account.sudo().closed_note)
+
+    def test_a_user_who_becomes_a_portal_user_is_revoked(self):
+        account = self.connect(self.ann)
+        portal = self.env.ref("base.group_portal")
+        self.ann.group_ids = [Command.set(portal.ids)]
+        account.sudo()._revoke_departed()
+        self.assertEqual(account.sudo().state, "revoked")
+        self.assertIn("ann@example.com", self.server.revoked)
+        self.assertIn("internal", account.sudo().closed_note)
 
     def test_what_fails_in_housekeeping_stops_nothing_else(self):
         stuck, account = self.connect(self.bob), self.connect(self.ann)
