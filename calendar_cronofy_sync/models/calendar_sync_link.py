@@ -108,10 +108,17 @@ class CalendarSyncLink(models.Model):
         )
 
     def _recognised(self):
-        """Those bound to an event that was in Odoo before: it did not come from
-        there. (What is imported is made together with its link.)"""
+        """Those bound to an event that was in Odoo before: no connection brought it.
+        (What is imported is made together with its link.)"""
         return self.filtered(
-            lambda link: link.event_id and link.event_id.create_date < link.create_date
+            lambda link: (
+                link.event_id
+                and all(
+                    link.event_id.create_date < other.create_date
+                    for other in link.event_id.sync_link_ids
+                    if other.origin == "remote"
+                )
+            )
         )
 
     def _free(self):

@@ -120,6 +120,21 @@ class TestRevoke(ConnectCase):
         self.assertEqual(both.partner_ids, partners)
         self.assertEqual(len(self.server.events("ann@example.com")), 2)
 
+    def test_what_a_colleagues_connection_brought_first_is_left(self):
+        other = self.connect(self.bob)
+        partners = self.partner + self.bob.partner_id
+        theirs = self.event(
+            "Theirs", "remote", account=other, partner_ids=[(6, 0, partners.ids)]
+        )
+        link = self.link(theirs, self.primary, "copy00", "remote")
+        self.env.cr.execute(
+            "UPDATE calendar_sync_link SET create_date = '2999-01-01' WHERE id = %s",
+            [link.id],
+        )
+        link.invalidate_recordset()
+        self.revoke("remove_imported")
+        self.assertEqual(theirs.partner_ids, self.bob.partner_id)
+
     def test_remove_both_sides_copies(self):
         ours, theirs = self.event("Ours", "odoo"), self.event("Theirs", "remote")
         self.revoke("remove_all")
