@@ -9,7 +9,7 @@ from functools import partial
 
 from odoo import SUPERUSER_ID, api, models
 
-from ..calsync.errors import SyncError
+from ..calsync.errors import AuthExpired, ScopeMissing, SyncError
 from ..calsync.intervals import Interval, union
 from ..calsync.providers.base import Provider
 from ..calsync.values import Grant
@@ -20,6 +20,8 @@ _logger = logging.getLogger(__name__)
 TIME_LIMIT = 8
 #: requests on the way at the same time
 WORKERS = 16
+#: what the owner alone can mend: by connecting again
+LOST = (AuthExpired, ScopeMissing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,11 @@ class CalendarSyncAccount(models.Model):
 
         :return: what went wrong by account, and the busy times of the others
         """
-        problems, tasks, replies, grants = {}, {}, {}, {}
+        problems, tasks, replies, answers = {}, {}, {}, {}
         for account in self:
             calendars = account.calendar_ids.filtered("is_busy").mapped("remote_id")
             if account.state != "active":
-                problems[account] = account._why_not_asked()
+                problems[account] = account._why_not_asked(account.state)
             elif calendars:
                 try:
                     provider = account._provider()
@@ -118,16 +120,16 @@ class CalendarSyncAccount(models.Model):
                     provider=account._provider_label(),
                 )
                 continue
-            grants[account.id] = reply.grant
+            answers[account.id] = reply
             if reply.error:
                 problems[account] = self._in_words(account, reply.error)
             else:
                 replies[account] = reply.busy
         pool.shutdown(wait=False, cancel_futures=True)
-        self._keep_grants_later(grants)
+        self._settle_later(answers)
         return problems, replies
 
-    def _why_not_asked(self):
+    def _why_not_asked(self, state):
         label = self._provider_label()
         return {
             "setup": self.env._(
@@ -139,34 +141,52 @@ class CalendarSyncAccount(models.Model):
             "reconnect": self.env._(
                 "%(provider)s has to be connected again.", provider=label
             ),
-        }[self.state]
+        }[state]
 
     def _in_words(self, account, error):
         _logger.info(
             "account %s: busy times unknown (%s)", account.id, type(error).__name__
         )
+        if isinstance(error, LOST):
+            return account._why_not_asked("reconnect")
         return self.env._(
             "%(provider)s could not be asked.", provider=account._provider_label()
         )
 
-    def _keep_grants_later(self, grants):
-        """Store refreshed tokens after this transaction, which they never disturb."""
-        changed = {}
-        for account in self.browse(grants):
+    def _settle_later(self, answers):
+        """Do what the answers ask for after this transaction, which it never disturbs:
+        keep refreshed tokens, tell the owners of lost connections.
+
+        Nobody else would notice those that are only asked and never synchronised.
+
+        :param answers: :class:`_Reply` by account id
+        """
+        news = {}
+        for account in self.browse(answers):
+            reply = answers[account.id]
             try:
-                if account._grant() != grants[account.id]:
-                    changed[account.id] = grants[account.id]
+                asked = account._grant()
             except SyncError:
                 continue
-        if not changed:
+            if reply.grant != asked or isinstance(reply.error, LOST):
+                news[account.id] = asked, reply
+        if not news:
             return
         registry = self.env.registry
 
-        def keep():
+        def settle():
             with registry.cursor() as cr:
                 env = api.Environment(cr, SUPERUSER_ID, {})
-                accounts = env["calendar.sync.account"].browse(changed).exists()
+                accounts = env["calendar.sync.account"].browse(news).exists()
                 for account in accounts.try_lock_for_update(allow_referencing=True):
-                    account._store_grant(changed[account.id])
+                    account._settle(*news[account.id])
 
-        self.env.cr.postcommit.add(keep)
+        self.env.cr.postcommit.add(settle)
+
+    def _settle(self, asked, reply):
+        """:param asked: the grant with which was asked; a newer one is let alone"""
+        if self.state != "active" or self._grant() != asked:
+            return
+        self._store_grant(reply.grant)
+        if isinstance(reply.error, LOST):
+            self._in_owners_language()._report(reply.error, patient=True)

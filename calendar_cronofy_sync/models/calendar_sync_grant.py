@@ -318,10 +318,9 @@ class CalendarSyncAccount(models.Model):
             account = accounts.create(
                 {"user_id": self.env.uid, "provider": provider, "mode": mode}
             )
-        back = {
-            "revoked": "setup",
-            "reconnect": "active" if account.last_sync else "setup",
-        }
+        # who is only asked when free is never synchronised
+        complete = account.last_sync or account.mode == mode == "availability"
+        back = {"revoked": "setup", "reconnect": "active" if complete else "setup"}
         account._store_grant(grant)
         account.write(
             {

@@ -8,7 +8,7 @@ from unittest.mock import patch
 from odoo.tests import tagged
 from odoo.tools import config
 
-from ..calsync.errors import AuthExpired, RateLimited, Unavailable
+from ..calsync.errors import AuthExpired, RateLimited, ScopeMissing, Unavailable
 from ..calsync.intervals import Interval
 from ..calsync.providers import PROVIDERS
 from ..calsync.values import Fields, Grant, RemoteEvent, When
@@ -186,15 +186,56 @@ class TestBusy(ConnectCase):
     def test_refreshed_tokens_are_kept_after_the_transaction(self):
         account = self.connect(self.ann)
         fresh = Grant(access_token="fresh", refresh_token="ann@example.com")
-
-        def busy(provider, calendars, start, stop):
-            provider.grant = fresh
-            return {calendar: () for calendar in calendars}
-
-        with patch.object(PROVIDERS["google"], "busy", busy):
+        with self.refreshing(fresh):
             self.ask(self.ann)
         self.assertNotEqual(account._grant(), fresh, "not in this transaction")
+        self.commit()
+        self.assertEqual(account._grant(), fresh)
+
+    def test_a_newer_grant_is_let_alone(self):
+        account = self.connect(self.ann)
+        with self.refreshing(Grant(access_token="fresh", refresh_token="old")):
+            self.ask(self.ann)
+        newer = Grant(access_token="newer", refresh_token="new")
+        account.sudo()._store_grant(newer)
+        self.commit()
+        self.assertEqual(account._grant(), newer)
+
+    def test_a_lost_connection_is_told_to_its_owner_once(self):
+        """Nobody else notices: those who are only asked are never synchronised."""
+        for error in (AuthExpired(), ScopeMissing()):
+            with self.subTest(error=type(error).__name__):
+                account = self.connect(self.ann, mode="availability")
+                self.server.fail(error, "busy")
+                answer = self.ask(self.ann)[self.ann.id]
+                self.assertIn("connected again", answer.problem)
+                self.assertEqual(account.state, "active", "not in this transaction")
+                self.commit()
+                self.assertEqual(account.state, "reconnect")
+                self.assertIn("connect again", account.attention)
+                told = account.sudo().attention_activity_id
+                self.assertEqual(told.user_id, self.ann)
+                account.sudo().state = "active"
+
+    def test_what_passes_by_itself_is_not_told(self):
+        account = self.connect(self.ann, mode="availability")
+        self.server.fail(Unavailable(), "busy")
+        self.ask(self.ann)
+        self.commit()
+        self.assertEqual((account.state, account.attention), ("active", False))
+
+    def refreshing(self, grant):
+        """The provider answers, and refreshes the grant as it does."""
+
+        def busy(provider, calendars, start, stop):
+            provider.grant = grant
+            return {calendar: () for calendar in calendars}
+
+        return patch.object(PROVIDERS["google"], "busy", busy)
+
+    def commit(self):
+        """What happens after this transaction happens now."""
+        self.env.flush_all()
         with self.enter_registry_test_mode():
             self.env.cr.postcommit.run()
         self.env.invalidate_all()
-        self.assertEqual(account._grant(), fresh)

@@ -110,8 +110,7 @@ class TestOAuth(ConnectMixin, HttpCase):
 
     def test_connecting_again_keeps_the_connection_and_its_mode(self):
         account = self.connect(self.ann, mode="availability", sync_private=True)
-        account.sudo().write({"state": "reconnect", "last_sync": "2026-03-29 01:00:00"})
-        account._needs_attention("Connect again.")
+        account._needs_attention("Connect again.", state="reconnect")
         asked = self.ask()
         self.assertEqual(asked["login_hint"], "ann@example.com")
         self.get(CALLBACK, state=asked["state"], code="ann@example.com")
