@@ -198,6 +198,8 @@ class CalendarSyncAccount(models.Model):
             self._prune_journal,
             self.env["calendar.sync.series"]._forget_ended,
             self.env["calendar.sync.channel"]._forget_ended,
+            # those that the scheduler of the interviews has missed
+            self.env["hr.interview"]._expire_offers,
             self._look_again,
             self._revoke_departed,
             self._renew_keys,

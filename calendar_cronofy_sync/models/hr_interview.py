@@ -326,6 +326,8 @@ class HrInterview(models.Model):
         if PARAMETERS & vals.keys():
             drafts = (self | self.parent_id).filtered(lambda i: i.state == "draft")
             drafts.slot_ids.unlink()
+        if vals.get("expires_at"):
+            self._trigger_scheduler(fields.Datetime.to_datetime(vals["expires_at"]))
         return result
 
     def _check_meeting(self, chosen):
@@ -511,9 +513,8 @@ class HrInterview(models.Model):
     @api.model
     def _cron_interviews(self):
         """Expire offers, close what is over, send waiting ones, look for conflicts."""
+        self._expire_offers()
         now = fields.Datetime.now()
-        due = [("state", "=", "offered"), ("expires_at", "<=", now)]
-        self.search(due)._each("_expire")
         over = [("state", "=", "booked"), ("stop", "<=", now)]
         self.search(over).write({"state": "done"})
         waiting = self.search([("auto_offer", "=", True), ("state", "=", "draft")])
@@ -546,6 +547,12 @@ class HrInterview(models.Model):
         self.slot_ids._release()
         self.state = "expired"
         self._tell(self.env._("The offer of interview slots has expired"))
+
+    @api.model
+    def _expire_offers(self):
+        now = fields.Datetime.now()
+        due = [("state", "=", "offered"), ("expires_at", "<=", now)]
+        self.search(due)._each("_expire")
 
     def _offer_by_itself(self):
         """Offer what is free to an applicant who reached the stage for it."""

@@ -52,7 +52,6 @@ class HrInterview(models.Model):
         )
         if hold:
             self._hold(chosen)
-        self._trigger_scheduler(self.expires_at)
         self._tell(
             self.env._("%(count)s interview slots offered", count=self.slot_count)
         )

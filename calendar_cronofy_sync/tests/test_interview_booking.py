@@ -249,26 +249,44 @@ class TestInterviewBooking(InterviewCase):
         self.assertNotIn("09:00", self.starts(other))
 
     def test_withdrawing_and_expiring_release_what_was_held(self):
-        for way in ("action_withdraw", "_cron"):
-            with self.subTest(way):
+        def withdraw(offer):
+            offer.action_withdraw()
+
+        def scheduler(offer):
+            offer.expires_at = "2026-11-27 09:00:00"
+            cron = self.env.ref("calendar_cronofy_sync.ir_cron_interview")
+            with self.enter_registry_test_mode(), contextlib.suppress(UserError):
+                cron.method_direct_trigger()
+
+        def housekeeping(offer):
+            offer.expires_at = "2026-11-27 09:00:00"
+            self.env["calendar.sync.account"]._cron_housekeeping()
+
+        for act, state in (
+            (withdraw, "draft"),
+            (scheduler, "expired"),
+            (housekeeping, "expired"),
+        ):
+            with self.subTest(act.__name__):
                 offer = self.searched()
                 offer.action_offer(self.slot(offer, "09:00").ids, hold=True)
                 entry = offer.slot_ids.hold_event_id
-                if way == "_cron":
-                    offer.expires_at = "2026-11-27 09:00:00"
-                    with (
-                        self.enter_registry_test_mode(),
-                        contextlib.suppress(UserError),
-                    ):
-                        self.env.ref(
-                            "calendar_cronofy_sync.ir_cron_interview"
-                        ).method_direct_trigger()
-                    self.assertEqual(offer.state, "expired")
-                else:
-                    offer.action_withdraw()
-                    self.assertEqual(offer.state, "draft")
+                act(offer)
+                self.assertEqual(offer.state, state)
                 self.assertFalse(entry.exists())
                 self.assertFalse(offer._claims())
+
+    def test_the_scheduler_comes_when_the_offer_ends(self):
+        cron = self.env.ref("calendar_cronofy_sync.ir_cron_interview")
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
+        offer = self.searched()
+        offer.action_offer()
+        offer.expires_at = "2026-11-29 09:00:00"
+        new = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)]) - triggers
+        self.assertEqual(
+            set(new.mapped("call_at")),
+            {offer.date_to, offer.expires_at},
+        )
 
     def test_somebody_who_deletes_the_tentative_entry_frees_the_slot(self):
         self.book(self.searched(applicant=self.new_applicant("Eve E")), "13:00")
