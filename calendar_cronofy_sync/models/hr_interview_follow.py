@@ -29,6 +29,7 @@ class HrInterview(models.Model):
             moved = old_times[interview] != (event.start, event.stop)
             interview._follow_claims(event)
             if moved:
+                interview._follow_slot(event)
                 root = interview._root()
                 root.revision += 1
                 root._mail("moved")
@@ -45,6 +46,14 @@ class HrInterview(models.Model):
                 self._take(user, event.start, event.stop)
             except SlotTaken:
                 self._warn(user, self.env._("has another interview at that time"))
+
+    def _follow_slot(self, event):
+        """The booked slot is when the meeting really takes place."""
+        slot = self.slot_ids.filtered(lambda slot: slot.state == "booked")
+        slot.write({"start": event.start, "stop": event.stop})
+        if whole := slot.parent_id:
+            whole.start = min(whole.part_ids.mapped("start"))
+            whole.stop = max(whole.part_ids.mapped("stop"))
 
     def _event_gone(self):
         """The meeting was deleted or archived: the interview is cancelled."""

@@ -277,5 +277,10 @@ class TestInterviewSlots(InterviewCase):
         self.assertEqual(test.event_id.partner_ids, self.bob.partner_id)
         self.assertEqual(interview.start, utc("Mo 08:30"))
         self.assertEqual(interview.stop, utc("Mo 10:30"))
+        test.event_id.write({"start": utc("Mo 11:00"), "stop": utc("Mo 11:30")})
+        self.assertEqual(
+            [(part.start, part.stop) for part in slot | test.slot_ids],
+            [(utc("Mo 08:30"), utc("Mo 11:30")), (utc("Mo 11:00"), utc("Mo 11:30"))],
+        )
         interview.action_cancel()
         self.assertFalse((talk | test).event_id.filtered("active"))
