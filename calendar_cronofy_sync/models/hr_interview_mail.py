@@ -160,7 +160,8 @@ class HrInterview(models.Model):
                 lines.append(
                     f'ORGANIZER;CN="{name}":mailto:{recruiter.email_normalized}'
                 )
-            if applicant.email_normalized:
+            # what is published invites nobody (RFC 5546, 3.2.1)
+            if applicant.email_normalized and method != "PUBLISH":
                 name = _parameter(applicant.partner_name or "")
                 lines.append(
                     f'ATTENDEE;CN="{name}";PARTSTAT=ACCEPTED:'
@@ -200,7 +201,7 @@ def _text(value):
     """Escape a text value (RFC 5545, 3.3.11)."""
     for char in "\\;,":
         value = value.replace(char, f"\\{char}")
-    return value.replace("\r\n", "\n").replace("\n", "\\n")
+    return "\\n".join(value.splitlines())
 
 
 def _parameter(value):

@@ -56,6 +56,16 @@ class TestInterviewBooking(InterviewCase):
         for line in interview._ics().split("\r\n"):
             self.assertLessEqual(len(line.encode()), 75)
 
+    def test_the_calendar_entry_is_well_formed(self):
+        interview = self.searched(self.ann)
+        self.book(interview, "09:00")
+        interview.event_id.location = "Dome 1,\rSky Hill; left\n\u2028door\\2"
+        invitation, published = interview._ics("REQUEST"), interview._ics()
+        self.assertIn("ATTENDEE", invitation)
+        self.assertNotIn("ATTENDEE", published, "RFC 5546, 3.2.1")
+        where = r"LOCATION:Dome 1\,\nSky Hill\; left\n\ndoor\\2"
+        self.assertIn(where, published.split("\r\n"))
+
     def test_video_call(self):
         interview = self.searched(video=True)
         self.book(interview, "09:00")
