@@ -126,7 +126,9 @@ class HrInterviewPeople(models.AbstractModel):
                 start, stop, resources=resource, tz=zone
             )[resource.id]
             result[user.id] = difference(
-                _pairs(attendance), _pairs(leaves), self._leaves(employee, start, stop)
+                _whole(_pairs(attendance)),
+                _pairs(leaves),
+                self._leaves(employee, start, stop),
             )
         return result
 
@@ -198,6 +200,12 @@ class HrInterviewPeople(models.AbstractModel):
 def _pairs(intervals):
     """Odoo's intervals, whose third element is a recordset, as plain pairs."""
     return [(start, stop) for start, stop, _records in intervals]
+
+
+def _whole(pairs):
+    """To Odoo a working day until 24 o'clock ends a microsecond before midnight."""
+    tick = timedelta.resolution
+    return [(a, b + tick if b.time() == time.max else b) for a, b in pairs]
 
 
 def _span(event, tz):

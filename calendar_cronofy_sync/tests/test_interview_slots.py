@@ -59,39 +59,50 @@ class TestInterviewSlots(InterviewCase):
         interview.action_find_slots()
         self.assertEqual(self.starts(interview), [])
 
-    def test_working_hours_of_the_employee_and_time_off(self):
+    def employee(self, user, *hours):
+        """Somebody in Brussels with working hours of (day, from, to)."""
         calendar = self.env["resource.calendar"].create(
             {
-                "name": "Mornings",
+                "name": "Hours",
                 "tz": "Europe/Brussels",
                 "attendance_ids": [
                     Command.create(
                         {
-                            "name": "Morning",
-                            "dayofweek": "0",
-                            "hour_from": 9,
-                            "hour_to": 12,
+                            "name": "Hours",
+                            "dayofweek": day,
+                            "hour_from": start,
+                            "hour_to": stop,
                             "day_period": "morning",
                         }
                     )
+                    for day, start, stop in hours
                 ],
             }
         )
-        employee = self.env["hr.employee"].create(
+        return self.env["hr.employee"].create(
             {
-                "name": "Ann",
-                "user_id": self.ann.id,
+                "name": user.name,
+                "user_id": user.id,
                 "resource_calendar_id": calendar.id,
                 "tz": "Europe/Brussels",
             }
         )
+
+    def test_working_hours_may_go_on_over_midnight(self):
+        self.employee(self.ann, ("0", 22, 24), ("1", 0, 1))
+        interview = self.new_interview(date_to="2026-12-01", duration=90, step=30)
+        interview.action_find_slots()
+        self.assertEqual(self.starts(interview), ["21:00", "21:30", "22:00", "22:30"])
+
+    def test_working_hours_of_the_employee_and_time_off(self):
+        employee = self.employee(self.ann, ("0", 9, 12))
         interview = self.new_interview()
         interview.action_find_slots()
         self.assertEqual(self.starts(interview), ["08:00", "09:00", "10:00"])
         self.env["resource.calendar.leaves"].create(
             {
                 "resource_id": employee.resource_id.id,
-                "calendar_id": calendar.id,
+                "calendar_id": employee.resource_calendar_id.id,
                 "date_from": utc("Mo 08:00"),
                 "date_to": utc("Mo 09:00"),
             }
