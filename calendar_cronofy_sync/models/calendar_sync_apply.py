@@ -404,7 +404,12 @@ class CalendarSyncRun(models.Model):
             return {}
         found = {}
         Partner = self.env["res.partner"].with_context(active_test=True)
-        for partner in Partner.search([("email_normalized", "in", list(addresses))]):
+        companies = self.account_id.user_id.company_ids.ids
+        domain = [
+            ("email_normalized", "in", list(addresses)),
+            ("company_id", "in", [False, *companies]),
+        ]
+        for partner in Partner.search(domain):
             found.setdefault(partner.email_normalized, []).append(partner)
         connected = (
             self.env["calendar.sync.account"]

@@ -106,12 +106,8 @@ class CalendarSyncAccount(models.Model):
         claim = uuid.uuid4().hex
         self.env.cr.execute(
             """
-            UPDATE calendar_sync_account
-               SET claim = %(claim)s, next_sync = %(next)s,
-                   hushed_until = clock_timestamp() AT TIME ZONE 'UTC'
-                                  + %(hush)s * INTERVAL '1 second'
-             WHERE id = (
-                   SELECT a.id FROM calendar_sync_account a
+            WITH due AS MATERIALIZED (
+                   SELECT a.id, a.claim FROM calendar_sync_account a
                     WHERE a.state = 'active' AND a.mode = 'two_way'
                       AND NOT EXISTS (SELECT 1 FROM calendar_sync_quota q
                                        WHERE q.provider = a.provider
@@ -138,10 +134,15 @@ class CalendarSyncAccount(models.Model):
                                       AND s.held IS NOT TRUE))))
                  ORDER BY a.next_sync NULLS FIRST
                     LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
-            RETURNING id, user_id, (
-                      SELECT p.lang FROM res_users u
-                        JOIN res_partner p ON p.id = u.partner_id
-                       WHERE u.id = calendar_sync_account.user_id)
+            UPDATE calendar_sync_account account
+               SET claim = %(claim)s, next_sync = %(next)s,
+                   hushed_until = clock_timestamp() AT TIME ZONE 'UTC'
+                                  + %(hush)s * INTERVAL '1 second'
+              FROM due WHERE account.id = due.id
+         RETURNING account.id, account.user_id, due.claim, (
+                   SELECT p.lang FROM res_users u
+                     JOIN res_partner p ON p.id = u.partner_id
+                    WHERE u.id = account.user_id)
             """,
             {
                 "claim": claim,
@@ -156,12 +157,14 @@ class CalendarSyncAccount(models.Model):
         run = None
         if row:
             self.invalidate_model(["claim", "next_sync"])
-            account_id, user_id, lang = row
+            account_id, user_id, former, lang = row
             # what the run writes down is read by its owner
             Run = self.env["calendar.sync.run"].with_context(lang=lang or self.env.lang)
             run = Run.create(
                 {"account_id": account_id, "user_id": user_id, "claim": claim}
             )
+            if former:
+                Run.search([("claim", "=", former)])._broke_off()
         # from here on a failure of the run can be stored
         self.env.cr.commit()  # pylint: disable=invalid-commit
         return run

@@ -234,7 +234,10 @@ class CalendarSyncAccount(models.Model):
                 [
                     ("event_id", "in", events.ids),
                     ("account_id", "not in", self.ids),
+                    # (a colleague who revoked and kept the appointments keeps them)
+                    "|",
                     ("account_id.state", "!=", "revoked"),
+                    ("user_id", "!=", self.user_id.id),
                 ]
             )
             .event_id

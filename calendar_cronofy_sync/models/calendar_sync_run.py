@@ -140,7 +140,7 @@ class CalendarSyncRun(models.Model):
                 yield from self._watch(provider)
                 self._transact(self._finish, "done", provider)
         except Superseded:
-            _logger.info("run %s: the account was taken over or stopped", self.id)
+            self._leave()
         except GeneratorExit:
             # the time is up: what is done is stored, the rest is due again at once
             self._end(self._finish, "partial", provider)
@@ -160,7 +160,22 @@ class CalendarSyncRun(models.Model):
         try:
             self._transact(work, *args)
         except Superseded:
-            _logger.info("run %s: the account was taken over or stopped", self.id)
+            self._leave()
+
+    def _leave(self):
+        """The account was taken over, stopped, or has to be listed anew."""
+        _logger.info("run %s: the account was taken over or stopped", self.id)
+        try:
+            self.exists()._broke_off()
+            self.env.cr.commit()  # pylint: disable=invalid-commit
+        except CONCURRENCY:  # the new run has said so itself
+            self._rollback()
+
+    def _broke_off(self):
+        """These runs were killed, or their account was taken from them: the rest is the
+        next one's."""
+        going = self.filtered(lambda run: run.state == "running")
+        going.write({"state": "partial", "finished": fields.Datetime.now()})
 
     def _survey(self, provider):
         """Is there anything to write or to ask for? If not, the run ends right here."""

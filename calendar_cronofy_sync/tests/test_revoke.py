@@ -120,6 +120,16 @@ class TestRevoke(ConnectCase):
         self.assertEqual(both.partner_ids, partners)
         self.assertEqual(len(self.server.events("ann@example.com")), 2)
 
+    def test_what_a_colleague_kept_when_revoking_is_left(self):
+        other = self.connect(self.bob)
+        partners = self.partner + self.bob.partner_id
+        both = self.event("Both's", "remote", partner_ids=[(6, 0, partners.ids)])
+        self.link(both, self.calendar(other, "bob@example.com"), "copy00", "remote")
+        other.sudo()._revoke("keep")
+        self.revoke("remove_imported")
+        self.assertTrue(both.exists())
+        self.assertEqual(both.partner_ids, self.bob.partner_id)
+
     def test_what_a_colleagues_connection_brought_first_is_left(self):
         other = self.connect(self.bob)
         partners = self.partner + self.bob.partner_id

@@ -127,6 +127,7 @@ class TestSyncCrash(SyncCase):
         self.cron()
         self.cron()
         self.assertFalse(self.account.link_ids.filtered(lambda k: k.state != "synced"))
+        self.assertNotIn("running", self.account.run_ids.mapped("state"))
         self.account.run_ids.filtered(lambda run: run.state == "failed").unlink()
         self.assertQuiet()
         return self.outcome()

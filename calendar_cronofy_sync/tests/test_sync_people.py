@@ -49,11 +49,14 @@ class TestSyncPeople(SyncCase):
         self.contact("twin@example.com")
         self.contact("archived@example.com", active=False)
         self.contact("room@example.com")
+        other = self.env["res.company"].create({"name": "Another company"})
+        self.contact("elsewhere@example.com", company_id=other.id)
         before = self.partners.with_context(active_test=False).search_count([])
         event, _remote = self.imported(
             "twin@example.com",
             "unknown@example.com",
             "archived@example.com",
+            "elsewhere@example.com",
             self.person("room@example.com", is_resource=True),
             self.person(""),
             self.person("not an address"),
