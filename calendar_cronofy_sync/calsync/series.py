@@ -79,6 +79,16 @@ def moved(
     }
 
 
+def reaching(window: Window, keys: Iterable[str]) -> Window:
+    """The window, prolonged until it holds all these original starts: occurrences that
+    exist lie as far ahead as they like."""
+    last = max(keys, default="")
+    if not last:
+        return window
+    beyond = _aware(from_moment(last), "UTC") + timedelta(days=1)
+    return replace(window, horizon=max(window.horizon, beyond))
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a series made in Odoo is written: its rule, and which event is which."""

@@ -508,25 +508,32 @@ class CalendarSyncRun(models.Model):
         master = series._remote_master()
         if master is None or master.cancelled or not master.recurrence:
             return []
+        window = self._reach(work, series, before, master)
         try:
             result = list(
-                serieses.occurrences(
-                    master, series._remote_exceptions(), work.policy.window
-                )
+                serieses.occurrences(master, series._remote_exceptions(), window)
             )
         except (RuleUnreadable, OverflowError, ValueError) as error:
             text = in_words(self.env, str(error))
             series.write({"state": "failed", "error": text})
             self._note(work, "failed", remote_id=series.remote_id, message=text)
             return []
-        series.horizon = work.policy.window.horizon.replace(tzinfo=None)
+        series.horizon = window.horizon.replace(tzinfo=None)
         if series.state == "failed":
             series.write({"state": "synced", "error": False})
         if before is not None and before.recurrence:
             self._follow_move(series, before, master, result)
         if series.origin == "odoo" and before is not None:
             series._changed_remotely(before, master)
-        return result + self._left_behind(series, result, work.policy.window)
+        return result + self._left_behind(series, result, window)
+
+    def _reach(self, work, series, before, master):
+        """The window, as far as the series has occurrences here: a recurrence of Odoo
+        has them for years."""
+        keys = set(series.link_ids.filtered("original_start").mapped("original_start"))
+        if before is not None and before.recurrence:
+            keys.update(serieses.moved(before, master, keys).values())
+        return serieses.reaching(work.policy.window, keys)
 
     def _follow_move(self, series, before, master, result):
         """Let the links of occurrences that moved with their series keep their
