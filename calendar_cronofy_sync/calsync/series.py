@@ -79,6 +79,15 @@ def moved(
     }
 
 
+def dates(lines: Sequence[str], first: When, window: Window) -> frozenset[str]:
+    """The :func:`.values.moment` of each start that falls into the window.
+
+    :param first: when the rule's first appointment takes place
+    :raises RuleUnreadable: the rule cannot be expanded
+    """
+    return frozenset(moment(found.start) for found in _between(lines, first, window))
+
+
 def reaching(window: Window, keys: Iterable[str]) -> Window:
     """The window, prolonged until it holds all these original starts: occurrences that
     exist lie as far ahead as they like."""
@@ -145,11 +154,17 @@ def _exdate(slot: datetime | date) -> str:
 
 
 def _starts(master: RemoteEvent, window: Window) -> Iterator[Occurrence]:
-    when = master.fields.when
+    return _between(master.recurrence, master.fields.when, window)
+
+
+def _between(
+    lines: Sequence[str], when: When, window: Window
+) -> Iterator[Occurrence]:
+    """The occurrences that end in the window; ``when`` is the first appointment."""
     length = when.stop - when.start
     since, until = window.start - length - timedelta(days=1), window.horizon
     for occurrence in expand(
-        master.recurrence,
+        lines,
         when.start,
         tz=when.tz or "UTC",
         until=until.date() if when.allday else until,

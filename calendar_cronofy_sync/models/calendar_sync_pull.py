@@ -25,7 +25,7 @@ from ..calsync.errors import (
     TokenInvalid,
     Unavailable,
 )
-from ..calsync.plan import Action, Pending, Policy, plan, same_meeting, trips
+from ..calsync.plan import Action, Pending, Policy, plan, trips
 from ..calsync.values import FIELD_NAMES, RemoteEvent, Write, moment
 from .calendar_sync_run import CONCURRENCY, Superseded, Work
 from .words import in_words
@@ -315,84 +315,6 @@ class CalendarSyncRun(models.Model):
         )
 
     # ------------------------------------------------------------
-    # The same meeting in several calendars
-    # ------------------------------------------------------------
-
-    def _matches(self, work, new, *, first):
-        """{remote id: Odoo event} of events that are in Odoo already."""
-        result = self._own_doubles(work, new) if first else {}
-        by_uid = {e.ical_uid: [] for e in new if e.ical_uid}
-        for event in new:
-            if event.ical_uid:
-                by_uid[event.ical_uid].append(event)
-        if not by_uid:
-            return result
-        others = self.env["calendar.sync.link"].search(
-            [
-                ("ical_uid", "in", list(by_uid)),
-                ("account_id", "!=", self.account_id.id),
-                ("user_id", "!=", self.user_id.id),
-                ("event_id.active", "=", True),
-            ]
-        )
-        for link in others:
-            named = frozenset((link.base or {}).get("people", {}))
-            for event in by_uid[link.ical_uid]:
-                if (link.original_start or "") != self._moment(event.original_start):
-                    continue
-                if link.event_id.sync_link_ids.account_id & self.account_id:
-                    continue
-                mine, theirs = self.account_id.email, link.account_id.email
-                if same_meeting(event.emails, mine or "", named, theirs or ""):
-                    result[event.remote_id] = link.event_id.id
-        return result
-
-    def _own_doubles(self, work, new):
-        """At the first listing: meetings that the user has entered on both sides, with
-        the same title and times. They are bound, not copied."""
-        user = self.account_id.user_id
-        values = {
-            e.remote_id: self.env["calendar.event"]._sync_time_values(e.fields.when)
-            for e in new
-        }
-        # (a search by thousands of times takes the ORM longer than the answer)
-        self.env.flush_all()
-        self.env.cr.execute(
-            """SELECT e.id FROM calendar_event e
-                WHERE e.active AND e.name = ANY(%s) AND e.start = ANY(%s)
-                  AND (e.user_id = %s OR EXISTS (
-                       SELECT 1 FROM calendar_event_res_partner_rel r
-                        WHERE r.calendar_event_id = e.id AND r.res_partner_id = %s))
-             ORDER BY e.id""",
-            [
-                list({e.fields.name for e in new}),
-                list({v["start"] for v in values.values()}),
-                user.id,
-                user.partner_id.id,
-            ],
-        )
-        mine = self.env["calendar.event"].browse(
-            row[0] for row in self.env.cr.fetchall()
-        )
-        # an event that is bound to a copy of this account already is not a double
-        free = {}
-        for event in mine:
-            links = event.sync_link_ids.filtered(
-                lambda link: link.account_id == self.account_id
-            )
-            if not any(link.base for link in links) and not event.recurrence_id:
-                free.setdefault(
-                    (event.name, event.start, event.stop, event.allday), event
-                )
-        result = {}
-        for event in new:
-            time = values[event.remote_id]
-            key = (event.fields.name, time["start"], time["stop"], time["allday"])
-            if double := free.pop(key, None):
-                result[event.remote_id] = double.id
-        return result
-
-    # ------------------------------------------------------------
     # Series
     # ------------------------------------------------------------
 
@@ -413,6 +335,12 @@ class CalendarSyncRun(models.Model):
                 ):
                     flat.append(item)
                     continue
+                if listing and listing.first and item.remote_id not in known:
+                    of_it = [i for i in items if i.master_id == item.remote_id]
+                    if recognised := self._own_series(work, item, of_it):
+                        known[item.remote_id] = recognised
+                        touched[recognised] = None
+                        continue
                 series = self._series_of(work.calendar, item.remote_id, known)
                 if series.base and not series.master:
                     self._take_sent(series, item)

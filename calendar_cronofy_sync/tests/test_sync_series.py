@@ -290,3 +290,124 @@ class TestSyncSeries(SyncCase):
                 self.assertFalse(exceptions(master.remote_id))
                 self.assertEqual(len(recurrence.calendar_event_ids), 3)
                 self.assertQuiet()
+
+    # ------------------------------------------------------------ on both sides already
+
+    def standup(self, **values):
+        """A daily recurrence made in Odoo, as :meth:`series` is one made there."""
+        when = self.at(2)
+        return (
+            self.env["calendar.event"]
+            .with_user(self.ann)
+            .with_context(no_mail_to_attendees=True, dont_notify=True)
+            .create(
+                {
+                    "name": "Stand-up",
+                    "start": when.start.replace(tzinfo=None),
+                    "stop": when.stop.replace(tzinfo=None),
+                    "recurrency": True,
+                    "rrule_type": "daily",
+                    "end_type": "count",
+                    "count": 5,
+                    "event_tz": "Europe/Berlin",
+                    **values,
+                }
+            )
+            .recurrence_id.sudo()
+        )
+
+    def mine(self):
+        return self.env["calendar.event"].search(
+            [("partner_ids", "in", self.ann.partner_id.ids)]
+        )
+
+    def test_a_series_on_both_sides_before_the_first_run_is_bound_not_copied(self):
+        account = self.connect(self.ann)
+        recurrence = self.standup()
+        master = self.series()
+        self.server.edit("ann@example.com", self.instance(master, 1), name="Special")
+        events = recurrence.calendar_event_ids.sorted("start")
+        self.sync()
+        self.assertEqual(self.mine().sorted("start"), events)
+        self.assertEqual(
+            events.mapped("name"),
+            ["Stand-up", "Special", "Stand-up", "Stand-up", "Stand-up"],
+        )
+        self.assertFalse(self.remote("odoo-ann@example.com"))
+        self.assertFalse(self.written())
+        self.assertEqual(account.run_ids.line_ids.mapped("kind"), ["updated"] * 2)
+        self.assertQuiet()
+        # from now on it is one series
+        events[0].with_user(self.ann).write(
+            {"name": "Sit-down", "recurrence_update": "all_events"}
+        )
+        self.sync()
+        there = self.server.events("ann@example.com")[master.remote_id]
+        self.assertEqual(there.fields.name, "Sit-down")
+        self.server.edit("ann@example.com", master.remote_id, location="Kitchen")
+        self.sync()
+        self.assertEqual(set(self.mine().mapped("location")), {"Kitchen"})
+        self.assertQuiet()
+
+    def test_a_series_that_lacks_the_same_date_on_both_sides_is_bound(self):
+        self.connect(self.ann)
+        events = self.standup().calendar_event_ids.sorted("start")
+        master = self.series()
+        self.server.remove("ann@example.com", self.instance(master, 3))
+        events[3].with_user(self.ann).unlink()
+        self.sync()
+        self.assertEqual(self.mine(), events.exists())
+        self.assertFalse(self.written())
+        self.assertQuiet()
+
+    def test_a_date_that_only_one_side_has_is_deleted_on_neither(self):
+        """Nothing was agreed yet, so nothing was deleted: they are two series."""
+        for here in (True, False):
+            with self.subTest(here=here), self.env.cr.savepoint() as savepoint:
+                self.server.__init__()
+                self.connect(self.ann)
+                events = self.standup().calendar_event_ids.sorted("start")
+                master = self.series()
+                if here:
+                    events[3].with_user(self.ann).unlink()
+                else:
+                    self.server.remove("ann@example.com", self.instance(master, 3))
+                self.sync()
+                self.assertEqual(len(self.mine()), 9)
+                self.assertTrue(all(events.exists().mapped("active")))
+                self.assertQuiet()
+                savepoint.rollback()
+                self.env.invalidate_all(flush=False)
+
+    def test_a_series_of_the_same_title_and_other_dates_is_another_one(self):
+        self.connect(self.ann)
+        recurrence = self.standup(count=4)
+        master = self.series()
+        self.sync()
+        self.assertFalse(recurrence.calendar_event_ids & self.occurrences(master))
+        self.assertEqual(len(self.mine()), 9)
+        self.assertEqual(len(self.remote("odoo-ann@example.com")), 1)
+        self.assertQuiet()
+
+    def test_a_series_that_is_only_shown_to_its_owner_is_not_bound(self):
+        """Odoo could not lead what it may not write."""
+        account = self.connect(self.ann)
+        account.calendar_ids.filtered("is_source").access_role = "reader"
+        self.server.share("ann@example.com", "ann@example.com", "reader")
+        self.standup()
+        self.series()
+        self.sync()
+        self.assertEqual(len(self.mine()), 10)
+        self.assertQuiet()
+
+    def test_a_preview_shows_a_series_on_both_sides_as_recognised(self):
+        account = self.connect(self.ann, state="setup")
+        self.standup()
+        self.series()
+        action = account.with_user(self.ann).action_preview()
+        preview = self.env[action["res_model"]].browse(action["res_id"])
+        self.assertEqual(
+            preview.line_ids.mapped(lambda line: (line.kind, line.name)),
+            [("updated", "Stand-up")],
+        )
+        self.assertFalse(account.link_ids)

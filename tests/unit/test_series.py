@@ -10,12 +10,14 @@ from calsync.errors import RuleUnreadable
 from calsync.recurrence import expand
 from calsync.series import (
     DERIVED,
+    dates,
     fields_at,
     instance_of,
     lay_out,
     moved,
     occurrences,
     original,
+    reaching,
 )
 from calsync.values import Fields, Person, RemoteEvent, When, Window, moment
 
@@ -114,6 +116,28 @@ def test_a_long_series_from_long_ago_costs_only_the_window():
 def test_what_cannot_be_read_is_said(rule):
     with pytest.raises(RuleUnreadable):
         laid_out(series(rule))
+
+
+def test_the_window_reaches_as_far_as_there_are_occurrences():
+    assert reaching(WINDOW, []) == WINDOW
+    assert reaching(WINDOW, ["2026-04-01T09:00:00Z", "2026-04-02"]) == WINDOW
+    for key in ("2028-02-28T23:30:00Z", "2028-02-28"):
+        far = reaching(WINDOW, ["2026-04-01T09:00:00Z", key])
+        assert far.start == WINDOW.start
+        assert datetime(2028, 2, 29, tzinfo=UTC) <= far.horizon
+        assert far.horizon <= datetime(2028, 3, 1, tzinfo=UTC)
+
+
+def test_two_ways_to_say_the_same_dates():
+    when = When(START, START + HOUR, "Europe/Berlin")
+    daily = dates(["RRULE:FREQ=DAILY;COUNT=3"], when, WINDOW)
+    assert daily == dates(["RRULE:FREQ=DAILY;UNTIL=20260329T220000Z"], when, WINDOW)
+    assert daily > dates(
+        ["RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20260328T080000Z"], when, WINDOW
+    )
+    # nine o'clock by another clock, from the change of the clocks on
+    utc = replace(when, tz="UTC")
+    assert daily != dates(["RRULE:FREQ=DAILY;COUNT=3"], utc, WINDOW)
 
 
 def test_the_original_appointment_of_a_series():
