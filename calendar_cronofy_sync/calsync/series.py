@@ -157,9 +157,7 @@ def _starts(master: RemoteEvent, window: Window) -> Iterator[Occurrence]:
     return _between(master.recurrence, master.fields.when, window)
 
 
-def _between(
-    lines: Sequence[str], when: When, window: Window
-) -> Iterator[Occurrence]:
+def _between(lines: Sequence[str], when: When, window: Window) -> Iterator[Occurrence]:
     """The occurrences that end in the window; ``when`` is the first appointment."""
     length = when.stop - when.start
     since, until = window.start - length - timedelta(days=1), window.horizon

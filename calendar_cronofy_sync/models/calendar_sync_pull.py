@@ -330,34 +330,13 @@ class CalendarSyncRun(models.Model):
             if item.master_id and item.original_start is not None:
                 exceptions[item.master_id].append(item)
             elif item.recurrence and not item.cancelled:
-                if item.problem or (
-                    item.remote_id not in known and not self._read(work)
-                ):
+                unknown = item.remote_id not in known
+                if item.problem or (unknown and not self._read(work)):
                     flat.append(item)
-                    continue
-                if listing and listing.first and item.remote_id not in known:
-                    of_it = [i for i in items if i.master_id == item.remote_id]
-                    if recognised := self._own_series(work, item, of_it):
-                        known[item.remote_id] = recognised
-                        touched[recognised] = None
-                        continue
-                series = self._series_of(work.calendar, item.remote_id, known)
-                if series.base and not series.master:
-                    self._take_sent(series, item)
-                if not series.master:
-                    self._first_of(series, item)
-                elif series._said_ourselves(item):
-                    series._take_written(
-                        Write(
-                            verb="patch",
-                            remote_id=item.remote_id,
-                            changed=frozenset(FIELD_NAMES),
-                            recurrence=item.recurrence,
-                        ),
-                        item,
-                    )
-                touched[series] = series._remote_master()
-                series.master = item.to_json()
+                elif unknown and self._is_own_series(work, item, items, listing, known):
+                    touched[known[item.remote_id]] = None
+                else:
+                    self._take_master(work, item, known, touched)
             elif item.remote_id in known:
                 touched[known[item.remote_id]] = None
                 flat += self._ended_series(known[item.remote_id], item)
@@ -378,6 +357,35 @@ class CalendarSyncRun(models.Model):
             if listing is not None and series.master:
                 listing.orphans.discard(series.remote_id)
         return flat
+
+    def _is_own_series(self, work, master, items, listing, known):
+        """Is it one that Odoo has, too? Asked at the first listing."""
+        if not (listing and listing.first):
+            return False
+        exceptions = [i for i in items if i.master_id == master.remote_id]
+        if series := self._own_series(work, master, exceptions):
+            known[master.remote_id] = series
+        return bool(series)
+
+    def _take_master(self, work, item, known, touched):
+        """Note what the series is now, and in ``touched`` what it was."""
+        series = self._series_of(work.calendar, item.remote_id, known)
+        if series.base and not series.master:
+            self._take_sent(series, item)
+        if not series.master:
+            self._first_of(series, item)
+        elif series._said_ourselves(item):
+            series._take_written(
+                Write(
+                    verb="patch",
+                    remote_id=item.remote_id,
+                    changed=frozenset(FIELD_NAMES),
+                    recurrence=item.recurrence,
+                ),
+                item,
+            )
+        touched[series] = series._remote_master()
+        series.master = item.to_json()
 
     def _first_of(self, series, master):
         """A single event that became a series is its first occurrence from now on."""
