@@ -41,6 +41,7 @@ class CalendarSyncAccount(models.Model):
             "res_id": preview.id,
             "view_mode": "form",
             "target": "new",
+            "context": {"dialog_size": "extra-large"},
         }
 
     def _preview(self):
@@ -57,6 +58,9 @@ class CalendarSyncAccount(models.Model):
         texts = [f"{labels[kind]}: {counts[kind]}" for kind in labels if kind in counts]
         if error:
             texts.append(error)
+        # what waits for an answer is not planned again, and still not agreed
+        calendars = self.with_context(active_test=False).calendar_ids
+        texts += filter(None, (calendar._question() for calendar in calendars))
         if not texts:
             texts.append(self.env._("Nothing to do: both sides agree."))
         return {

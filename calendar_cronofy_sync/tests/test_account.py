@@ -80,6 +80,17 @@ class TestAccount(ConnectCase):
         self.assertLessEqual(account.next_sync, fields.Datetime.now())
         self.assertGreater(triggers.search_count([]), before)
 
+    def test_a_preview_goes_on_from_any_state(self):
+        account = self.connect(self.ann)
+        for before in ("setup", "active", "paused"):
+            with self.subTest(state=before):
+                account.sudo().write({"state": before, "next_sync": False})
+                values = {"account_id": account.id}
+                preview = self.env["calendar.sync.preview"].sudo().create(values)
+                preview.with_user(self.ann).sudo(False).action_activate()
+                self.assertEqual(account.state, "active")
+                self.assertTrue(account.next_sync)
+
     def test_the_states_a_user_leads_it_through(self):
         account = self.connect(self.ann, state="setup")
         cases = [

@@ -56,6 +56,17 @@ class TestSyncTrust(SyncCase):
         self.assertEqual(preview.line_ids.detail, "Location: – → Park")
         self.assertFalse(self.event_of(remote).location)
 
+    def test_a_preview_repeats_what_waits_for_an_answer(self):
+        account = self.connect(self.ann)
+        remotes = [self.put(name=f"Event {n}") for n in range(12)]
+        self.sync()
+        for remote in remotes:
+            self.server.remove("ann@example.com", remote.remote_id)
+        self.sync()
+        action = account.with_user(self.ann).action_preview()
+        preview = self.env[action["res_model"]].browse(action["res_id"])
+        self.assertEqual(preview.summary, account.attention)
+
     # ------------------------------------------------------------ undo
 
     def run_of(self, account):

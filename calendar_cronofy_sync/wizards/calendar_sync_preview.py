@@ -25,6 +25,7 @@ class CalendarSyncPreview(models.TransientModel):
     account_id = fields.Many2one(
         "calendar.sync.account", required=True, readonly=True, ondelete="cascade"
     )
+    state = fields.Selection(related="account_id.state")
     line_ids = fields.One2many(
         "calendar.sync.preview.line", "preview_id", readonly=True
     )
@@ -34,7 +35,13 @@ class CalendarSyncPreview(models.TransientModel):
     def action_activate(self):
         """What was shown is wanted: begin."""
         self.ensure_one()
-        self.account_id.action_activate()
+        account = self.account_id
+        if account.state == "paused":
+            account.action_resume()
+        elif account.state == "active":
+            account.action_sync_now()
+        else:
+            account.action_activate()
         return {"type": "ir.actions.act_window_close"}
 
 
