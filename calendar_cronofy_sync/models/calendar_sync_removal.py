@@ -60,7 +60,7 @@ class CalendarSyncAccount(models.Model):
         self.ensure_one()
         account = self.sudo()
         account.claim = uuid.uuid4().hex  # a run that is on its way stops here
-        silent = account._silence()
+        silent, alone = account._silence(), account._alone()
         problems = [account._remove(events), account._withdraw()]
         account._clear_attention()
         text = "\n".join(problem for problem in problems if problem)
@@ -74,7 +74,7 @@ class CalendarSyncAccount(models.Model):
                 "attention": text or False,
             }
         )
-        account._prove(reason, silent=silent, withdrawn=not problems[1])
+        account._prove(reason, silent=silent, alone=alone, withdrawn=not problems[1])
         _logger.info("account %s: revoked (%s)", account.id, events)
         return text
 
@@ -95,19 +95,26 @@ class CalendarSyncAccount(models.Model):
             channels.exists().unlink()
             return False
 
-    def _prove(self, reason, *, silent, withdrawn):
+    def _prove(self, reason, *, silent, alone, withdrawn):
         """Keep a line on what was done: on the connection, which administrators see,
         and in its journal. It names nothing of what was in the calendars."""
         env = self._in_owners_language().env
+        if not alone:
+            permission = env._(
+                "The permission stays: another user here is connected to the same "
+                "account."
+            )
+        elif withdrawn:
+            permission = env._("Permission withdrawn.")
+        else:
+            permission = env._("The permission could not be withdrawn there.")
         note = " ".join(
             (
                 reason,
                 env._("Notifications ended.")
                 if silent
                 else env._("Notifications could not be ended; they are not heard."),
-                env._("Permission withdrawn.")
-                if withdrawn
-                else env._("The permission could not be withdrawn there."),
+                permission,
                 env._("Tokens deleted."),
             )
         ).strip()

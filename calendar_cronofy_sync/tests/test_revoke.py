@@ -235,10 +235,12 @@ class TestRevoke(ConnectCase):
         self.server.revoked.clear()
         self.revoke(account=self.account)
         self.assertFalse(self.server.revoked, "bob still needs the permission")
+        self.assertIn("The permission stays", self.account.closed_note)
         self.assertFalse(self.account.sudo().grant)
         self.assertEqual(other.state, "active")
         self.revoke(account=other)
         self.assertTrue(self.server.revoked, "the last one withdraws it")
+        self.assertIn("Permission withdrawn.", other.closed_note)
 
     def test_an_address_that_only_looks_alike(self):
         self.server.add_account("a_n@example.com")
