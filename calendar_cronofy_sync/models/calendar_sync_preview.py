@@ -166,15 +166,13 @@ class CalendarSyncRunLine(models.Model):
     )
 
     def _preview_values(self):
-        event = self.event_id
-        values = {
+        return {
             "kind": self.kind,
             "calendar": self.calendar_id.name,
-            "name": event.name or (self.before or {}).get("name", ""),
-            "start": event.start or self._start_before(),
-            "detail": self.message or self._changes_text(),
+            "name": self.name,
+            "start": self.start,
+            "detail": self.detail,
         }
-        return values
 
     def _start_before(self):
         """When an event takes place that is not in Odoo."""

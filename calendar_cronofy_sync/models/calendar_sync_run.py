@@ -404,7 +404,16 @@ class CalendarSyncRunLine(models.Model):
     message = fields.Char()
     # a value that lost was written again by its owner
     taken_back = fields.Boolean()
+    name = fields.Char(compute="_compute_event")
+    start = fields.Datetime(compute="_compute_event")
     detail = fields.Char(compute="_compute_detail")
+
+    def _compute_event(self):
+        """Which appointment it was, also when it is gone."""
+        for line in self:
+            event = line.event_id
+            line.name = event.name or (line.before or {}).get("name", "")
+            line.start = event.start or line._start_before()
 
     def _compute_detail(self):
         for line in self:

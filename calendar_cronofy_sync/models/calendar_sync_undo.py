@@ -14,7 +14,7 @@ from ..calsync.values import FIELD_NAMES, Fields, When, Write
 from .calendar_event import QUIET
 
 #: kinds of lines that changed nothing
-NOTES = ("conflict", "failed", "held", "skipped")
+NOTES = ("conflict", "failed", "held", "skipped", "closed")
 
 
 class CalendarSyncRun(models.Model):

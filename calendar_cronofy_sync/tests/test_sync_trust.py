@@ -1,8 +1,11 @@
 """Seeing and taking back: preview, undo, conflicts, notifications."""
 
 import time
+from ast import literal_eval
 from datetime import timedelta
 from unittest.mock import patch
+
+from lxml import etree
 
 from odoo import fields
 from odoo.exceptions import UserError
@@ -66,6 +69,32 @@ class TestSyncTrust(SyncCase):
         action = account.with_user(self.ann).action_preview()
         preview = self.env[action["res_model"]].browse(action["res_id"])
         self.assertEqual(preview.summary, account.attention)
+
+    # ------------------------------------------------------------ journal
+
+    def test_a_line_of_the_journal_names_the_appointment_and_its_time(self):
+        account = self.connect(self.ann)
+        remote = self.put(name="Lunch")
+        self.sync()
+        start = self.event_of(remote).start
+        self.server.remove("ann@example.com", remote.remote_id)
+        self.sync()
+        line = self.run_of(account).line_ids.with_user(self.ann)
+        self.assertEqual((line.kind, line.name), ("deleted", "Lunch"))
+        self.assertEqual(line.start, start)
+
+    def test_the_runs_in_which_nothing_happened_are_filtered_out(self):
+        account = self.connect(self.ann)
+        self.put(name="Lunch")
+        self.sync()
+        run = self.run_of(account)
+        self.sync()
+        action = account.with_user(self.ann).action_view_runs()
+        self.assertTrue(action["context"]["search_default_changes"])
+        view = self.env.ref("calendar_cronofy_sync.calendar_sync_run_view_search")
+        [node] = etree.fromstring(view.arch).xpath("//filter[@name='changes']")
+        domain = literal_eval(node.get("domain")) + action["domain"]
+        self.assertEqual(self.env["calendar.sync.run"].search(domain), run)
 
     # ------------------------------------------------------------ undo
 
