@@ -389,8 +389,8 @@ def explain(env, error, provider):
         (
             ScopeMissing,
             env._(
-                "%(provider)s was not given every permission that this connection "
-                "needs. Connect again and leave all boxes ticked.",
+                "The connection needs more permissions at %(provider)s than it has. "
+                "Connect again and leave all boxes ticked; everything is kept until then.",
                 provider=provider,
             ),
         ),

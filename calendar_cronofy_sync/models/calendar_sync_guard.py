@@ -98,7 +98,7 @@ class CalendarSyncCalendar(models.Model):
                 text = self.env._(
                     "%(count)s of %(linked)s events of “%(calendar)s” would be written "
                     "anew to the provider. Nothing has been written yet: apply, or "
-                    "take them out of Odoo?",
+                    "restore, which takes them out of Odoo?",
                     count=count,
                     linked=linked,
                     calendar=self.name,
@@ -225,8 +225,10 @@ class CalendarSyncAccount(models.Model):
         """Carry out what was held back in any of the calendars."""
         self.check_access("write")
         self.calendar_ids.action_apply_held()
+        return self._notice(self.env._("The changes are carried out now."))
 
     def action_restore_held(self):
         """Bring back what was deleted in any of the calendars."""
         self.check_access("write")
         self.calendar_ids.action_restore_held()
+        return self._notice(self.env._("What was there before is restored now."))
