@@ -47,6 +47,10 @@ class HrInterview(models.Model):
         """The action that opens the composer with one of our templates."""
         self.ensure_one()
         template = self._template(kind)
+        context = {}
+        if partner := self.applicant_id.partner_id:
+            # and not the recruiter, whom the composer would suggest
+            context["default_partner_ids"] = partner.ids
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Mail to the applicant"),
@@ -61,6 +65,7 @@ class HrInterview(models.Model):
                 "default_composition_mode": "comment",
                 "default_email_layout_xmlid": "mail.mail_notification_light",
                 "force_email": True,
+                **context,
             },
         }
 

@@ -26,16 +26,17 @@ const ANSWER = {
 
 async function loaded() {
     const calls = [];
+    const answer = structuredClone(ANSWER);
     const orm = {
         call: async (model, method) => {
             calls.push(method);
-            return structuredClone(ANSWER);
+            return structuredClone(answer);
         },
         write: async (model, ids, values) => calls.push(values),
     };
     const model = new ScheduleModel(orm, 5);
     await model.load();
-    return { model, calls };
+    return { model, calls, answer };
 }
 
 test("the week begins with the first slot, in the interview's zone", async () => {
@@ -67,4 +68,15 @@ test("a choice survives a new search while its slot does", async () => {
     await model.change({ duration: 30 });
     expect(calls).toEqual(["get_schedule", { duration: 30 }, "get_schedule"]);
     expect(model.chosen).toEqual([2]);
+});
+
+test("the week stays while nothing is free, if the range still reaches it", async () => {
+    const { model, answer } = await loaded();
+    Object.assign(answer, { slots: [] });
+    answer.parameters.date_from = "2026-05-30 06:00:00";
+    await model.load();
+    expect(model.week.toISODate()).toBe("2026-06-01");
+    answer.parameters = { date_from: "2026-06-06 06:00:00", date_to: "2026-06-12 22:00:00" };
+    await model.load();
+    expect(model.week.toISODate()).toBe("2026-06-08");
 });

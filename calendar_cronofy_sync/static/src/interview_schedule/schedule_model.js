@@ -36,11 +36,18 @@ export class ScheduleModel {
         }
         const ids = new Set(this.data.slots.map((slot) => slot.id));
         this.chosen = this.chosen.filter((id) => ids.has(id));
-        if (!this.week || !this.slotsOfWeek.length) {
-            const first = this.data.slots[0];
-            const moment = first ? first.start : this.data.parameters.date_from;
-            this.week = this.local(moment).startOf("week");
+        const first = this.data.slots[0];
+        if (first && !(this.week && this.slotsOfWeek.length)) {
+            this.week = this.local(first.start).startOf("week");
+        } else if (!(this.week && this.inRange)) {
+            // a range that begins on a weekend begins with the week that follows
+            this.week = this.firstDay.plus({ days: 2 }).startOf("week");
         }
+    }
+
+    /** Does the week shown belong to the range that is searched? */
+    get inRange() {
+        return this.week <= this.lastDay && this.week.plus({ weeks: 1 }) > this.firstDay;
     }
 
     change(values) {
