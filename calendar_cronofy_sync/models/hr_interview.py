@@ -63,6 +63,7 @@ class HrInterview(models.Model):
         index=True,
         readonly=True,
         copy=False,
+        group_expand=True,
         tracking=True,
     )
     user_id = fields.Many2one(

@@ -9,7 +9,7 @@ from babel.dates import format_skeleton
 
 from odoo import Command, fields, models
 from odoo.exceptions import UserError
-from odoo.tools.misc import babel_locale_parse
+from odoo.tools.misc import babel_locale_parse, format_date
 
 from ..calsync.availability import Group, Member, Step, find_sequences, find_slots
 from ..calsync.intervals import Interval, widen
@@ -316,6 +316,12 @@ class HrInterview(models.Model):
         }
         return texts[change.kind] % values
 
+    def _day(self, moment):
+        """The date of a moment (naive UTC) in the interview's zone, for reading."""
+        return format_date(
+            self.env, aware(moment).astimezone(pytz.timezone(self.tz)).date()
+        )
+
     def _short_day(self, moment):
         """Day of the week and date, in the order the reader's language has them."""
         return format_skeleton(
@@ -436,8 +442,8 @@ class HrInterview(models.Model):
             **{
                 "panel": panel.name,
                 "chosen": listed,
-                "from": fields.Date.to_string(self.date_from),
-                "to": fields.Date.to_string(self.date_to),
+                "from": self._day(self.date_from),
+                "to": self._day(self.date_to - timedelta(seconds=1)),
                 "others": others,
             },
         )

@@ -3,6 +3,7 @@
 import base64
 
 import pytz
+from markupsafe import Markup
 
 from odoo import fields, models
 from odoo.tools import format_date, format_time
@@ -102,10 +103,11 @@ class HrInterview(models.Model):
         root.env["mail.mail"].browse(mail_id).send_after_commit()
 
     def _tell(self, *lines, author=None):
-        """One line in the applicant's chatter."""
+        """A note in the applicant's chatter, line by line."""
+        lines = [line for text in lines for line in text.splitlines()]
         root = self._root().sudo()
         root.applicant_id.with_context(mail_notrack=False).message_post(
-            body="\n".join(lines),
+            body=Markup("<br/>").join(lines),
             message_type="notification",
             subtype_xmlid="mail.mt_note",
             author_id=author.id if author else root._author().id,

@@ -6,10 +6,11 @@ from unittest.mock import patch
 from odoo import Command
 from odoo.exceptions import UserError
 from odoo.tests import tagged
+from odoo.tools import format_date
 
 from ..models.hr_interview_booking import CalendarUnreachable
 from ..models.hr_interview_claim import SlotTaken
-from .interview_common import InterviewCase, span, utc
+from .interview_common import MONDAY, InterviewCase, span, utc
 
 
 @tagged("post_install", "-at_install")
@@ -127,7 +128,9 @@ class TestInterviewBooking(InterviewCase):
         self.env.company.interview_unreachable = "odoo"
         before = self.applicant.message_ids
         self.book(interview, "09:00")
-        self.assertIn("could not be asked", (self.applicant.message_ids - before).body)
+        note = (self.applicant.message_ids - before).body
+        self.assertIn("could not be asked", note)
+        self.assertIn("<br", note, "line by line")
 
     def test_only_open_slots_of_this_interview(self):
         interview, other = self.searched(), self.searched()
@@ -178,6 +181,8 @@ class TestInterviewBooking(InterviewCase):
         self.assertEqual(interview.interviewer_ids, self.bob)
         self.assertIn("fewest", interview.choice_reason)
         self.assertIn("Ann (1)", interview.choice_reason)
+        day = format_date(self.env, MONDAY)
+        self.assertIn(f"between {day} and {day}", interview.choice_reason)
         self.assertEqual(interview._claims().user_id, self.bob, "ann's time is her own")
 
     def test_another_member_steps_in_when_the_first_is_taken_meanwhile(self):
