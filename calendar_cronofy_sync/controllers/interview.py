@@ -9,7 +9,7 @@ import re
 from urllib.parse import urlencode
 
 import pytz
-from werkzeug.exceptions import TooManyRequests
+from werkzeug.exceptions import NotFound, TooManyRequests
 
 from odoo import fields, http
 from odoo.exceptions import UserError
@@ -137,12 +137,28 @@ class InterviewPage(http.Controller):
         if not (RIGHT.knock(token) if interview else WRONG.knock(address)):
             raise TooManyRequests(retry_after=60)
         if not interview:
-            raise request.not_found()
+            raise NotFound(response=self._unknown(params))
         lang = self._lang(params.get("lang")) or self._lang(interview.lang)
         if lang:
             request.update_context(lang=lang)
             interview = interview.with_context(lang=lang)
         return interview
+
+    def _unknown(self, params):
+        """What a wrong token is told: an applicant may hold half a link."""
+        accepted = request.httprequest.accept_languages.best
+        lang = self._lang(params.get("lang")) or self._lang(accepted)
+        if lang:
+            request.update_context(lang=lang)
+        lang = request.env.context.get("lang") or "en_US"
+        response = request.render(
+            "calendar_cronofy_sync.interview_page_unknown",
+            {"stamp": STAMP, "html_lang": lang.replace("_", "-")},
+        )
+        response.flatten()
+        response.status_code = 404
+        response.headers.update(HEADERS)
+        return response
 
     def _lang(self, wanted):
         """An installed language for ``de``, ``de_DE`` or ``de-AT``, or None."""
@@ -214,7 +230,9 @@ class InterviewPage(http.Controller):
         start = self._first_day(params)
         slots = interview._slots_for_page(moving) if view == "choose" else []
         days, later = self._days(slots, zone, start)
+        zone_chosen = params.get("tz") == zone
         kept = {key: params[key] for key in ("lang",) if params.get(key)}
+        query = kept | ({"tz": zone} if zone_chosen else {})
         lang = request.env.context.get("lang") or "en_US"
         path = f"/interview/{interview.access_token}"
         company = interview.company_id.sudo() or request.env.company.sudo()
@@ -233,7 +251,8 @@ class InterviewPage(http.Controller):
             "later": later and {**kept, "tz": zone, "day": later},
             "zone": zone,
             "zones": pytz.common_timezones,
-            "zone_chosen": params.get("tz") == zone,
+            "zone_chosen": zone_chosen,
+            "query": f"?{urlencode(query)}" if query else "",
             "own_zone": interview.tz,
             "zone_label": lambda name: self._zone_label(name, interview, slots),
             "lang": lang,

@@ -1,6 +1,7 @@
 """The applicant's page over HTTP: no login, no script, nothing of the interviewers."""
 
 import re
+from urllib.parse import parse_qsl, urlsplit
 
 from lxml import html
 
@@ -269,6 +270,34 @@ class TestInterviewPage(InterviewCase, HttpCase):
         interview.action_draft()
         self.env.flush_all()
         self.assertEqual(self.url_open(f"/interview/{old}").status_code, 404)
+
+    def test_language_and_zone_are_kept_on_every_way(self):
+        interview = self.offered()
+        chosen = {"lang": "en", "tz": "America/New_York"}
+        interview.action_book(interview.slot_ids[0].id)
+        self.env.flush_all()
+        for path in ("", "/move"):
+            answer = html.fromstring(self.get(interview, path, **chosen).text)
+            ways = answer.xpath("//main//a[starts-with(@href, '/interview/')]/@href")
+            self.assertTrue(ways)
+            for way in ways:
+                self.assertEqual(
+                    dict(parse_qsl(urlsplit(way).query)) | chosen,
+                    dict(parse_qsl(urlsplit(way).query)),
+                    way,
+                )
+
+    def test_half_a_link_is_explained_in_the_reader_s_language(self):
+        self.env["res.lang"]._activate_lang("de_DE")
+        cut = f"/interview/{self.offered().access_token[:-9]}"
+        for accepted, lang in (("de-AT,en;q=0.5", "de-DE"), ("fr", "en-US")):
+            answer = self.url_open(cut, headers={"Accept-Language": accepted})
+            self.assertEqual(answer.status_code, 404)
+            document = html.fromstring(answer.text)
+            self.assertEqual(document.get("lang"), lang)
+            self.assertTrue(document.xpath("//h1"))
+            self.assertEqual(answer.headers["Cache-Control"], "no-store")
+            self.assertNotIn("Set-Cookie", answer.headers)
 
     def test_german(self):
         self.env["res.lang"]._activate_lang("de_DE")
