@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from itertools import count, takewhile
 from unittest.mock import patch
 
@@ -48,6 +48,8 @@ EXAMPLES = int(os.environ.get("CALSYNC_EXAMPLES", 0))
 MOST = 9
 ANN, BOB, TEAM = "ann@example.com", "bob@example.com", "team"
 HOMES = (f"odoo-{ANN}", f"odoo-{BOB}")
+#: days that series are laid out ahead; some reach further
+HORIZON = 10
 PRIMARIES = (ANN, BOB)
 TEXTS = ("name", "location", "description")
 
@@ -55,6 +57,7 @@ quiet = {"no_mail_to_attendees": True, "skip_contact_description": True}
 indexes = st.integers(0, MOST)
 people = st.sampled_from(PRIMARIES)
 names = st.sampled_from((*TEXTS, "show_as", "when", "privacy"))
+lengths = st.sampled_from((2, 3, 4, 14))
 times = st.tuples(st.integers(1, 6), st.integers(8, 16))
 
 
@@ -217,7 +220,7 @@ class Convergence(RuleBasedStateMachine):
             self.case.put(owner, name=self.text(), when=self.case.at(*time))
 
     @precondition(room)
-    @rule(owner=people, time=times, count=st.integers(2, 4))
+    @rule(owner=people, time=times, count=lengths)
     def make_series(self, owner, time, count):
         self.made += 1
         self.case.put(
@@ -344,7 +347,7 @@ class Convergence(RuleBasedStateMachine):
         )
 
     @precondition(room)
-    @rule(owner=people, time=times, count=st.integers(2, 4))
+    @rule(owner=people, time=times, count=lengths)
     def make_series_here(self, owner, time, count):
         self.made += 1
         when = self.case.at(*time)
@@ -649,7 +652,8 @@ class Convergence(RuleBasedStateMachine):
                         event.recurrence,
                         event.fields.when.start,
                         tz="Europe/Berlin",
-                        until=event.fields.when.start + timedelta(days=20),
+                        # (a day less: it moves on while we look)
+                        until=datetime.now(timezone.utc) + timedelta(HORIZON - 1),
                     )
                 ]
             for remote_id in ids:
@@ -680,6 +684,8 @@ class Convergence(RuleBasedStateMachine):
 
 def run_histories(case, machine, *, few):
     """Run as many random histories as are asked for, else the same few ones."""
+    parameters = case.env["ir.config_parameter"].sudo()
+    parameters.set_param("calendar_cronofy_sync.horizon_days", str(HORIZON))
     examples = {"max_examples": EXAMPLES} if EXAMPLES else {"max_examples": few}
     fixed = {} if EXAMPLES else {"derandomize": True, "database": None}
     with patch.object(calendar_sync_cron, "drive", in_turn):
