@@ -36,6 +36,7 @@ from ..calsync.errors import (
     TokenInvalid,
     Unavailable,
 )
+from ..calsync.mapping import family
 from ..calsync.plan import alike
 from ..calsync.recurrence import expand, instance_id
 from ..models import calendar_sync_cron
@@ -118,6 +119,8 @@ class Convergence(RuleBasedStateMachine):
         self.made = 0
         #: has anybody deleted, declined or hidden anything?
         self.deleted = False
+        #: what people deleted at the service, and series whose dates they changed there
+        self.removed = set()
         self.first_line = (
             case.env["calendar.sync.run.line"].search([], order="id desc", limit=1).id
             or 0
@@ -260,6 +263,7 @@ class Convergence(RuleBasedStateMachine):
         calendar, event = found[index % len(found)]
         if event.recurrence and field == "when":
             self.deleted = True  # an exception may lose its place
+            self.removed.add(family(event.remote_id))
             self.forget_occurrences(calendar, event)
         if field in TEXTS:
             self.replaced(getattr(event.fields, field))
@@ -327,6 +331,7 @@ class Convergence(RuleBasedStateMachine):
         if found:
             calendar, event = found[index % len(found)]
             self.deleted = True
+            self.removed.add(family(event.remote_id))
             self.replaced_remote(event)
             if event.recurrence:
                 self.forget_occurrences(calendar, event)
@@ -607,6 +612,9 @@ class Convergence(RuleBasedStateMachine):
         self.sides_agree(links)
         self.all_is_linked(links)
         self.nothing_is_lost()
+        for line in self.lines().filtered(lambda line: line.kind == "deleted"):
+            about = (line.event_id.name, line.remote_id)
+            assert family(line.remote_id) in self.removed, ("nobody deleted", *about)
         if not self.deleted:
             kinds = set(self.lines().mapped("kind"))
             assert not kinds & {"deleted", "declined", "withdrawn", "pushed_delete"}
