@@ -81,6 +81,11 @@ class InterviewPage(http.Controller):
     def book(self, token, slot_id=None, **params):
         """Take a slot; when somebody was faster, show what is still free."""
         interview = self._find(token, params)
+        if interview.state == "booked":  # in another tab
+            error = request.env._(
+                "This interview is booked already, for the time below."
+            )
+            return self._page(interview, params, error=error, status=409)
         if interview.state != "offered" or interview._expired():
             return self._page(interview, params, status=409)
         return self._take(interview, slot_id, params)

@@ -390,7 +390,8 @@ def explain(env, error, provider):
             ScopeMissing,
             env._(
                 "The connection needs more permissions at %(provider)s than it has. "
-                "Connect again and leave all boxes ticked; everything is kept until then.",
+                "Connect again and leave all boxes ticked; everything is kept until "
+                "then.",
                 provider=provider,
             ),
         ),

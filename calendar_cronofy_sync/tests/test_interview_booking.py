@@ -242,7 +242,8 @@ class TestInterviewBooking(InterviewCase):
         self.assertIn(interview.access_token, composer.body)
         self.assertEqual(composer.partner_ids, self.applicant.partner_id)
         composer._action_send_mail()
-        again = composer.with_context(interview.action_compose_offer()["context"])
+        context = interview.action_compose_offer()["context"]
+        again = composer.with_context(**context)
         self.assertEqual(again.create({}).partner_ids, self.applicant.partner_id)
 
     def test_holds_block_others_and_not_the_offer_itself(self):

@@ -271,6 +271,16 @@ class TestInterviewPage(InterviewCase, HttpCase):
         self.env.flush_all()
         self.assertEqual(self.url_open(f"/interview/{old}").status_code, 404)
 
+    def test_a_second_choice_is_not_taken_in_silence(self):
+        interview = self.offered(slots=["09:00", "13:00"])
+        first, second = interview.slot_ids
+        self.post(interview, "/book", slot_id=first.id)
+        answer = self.post(interview, "/book", slot_id=second.id)
+        self.assertEqual(answer.status_code, 409)
+        [alert] = html.fromstring(answer.text).xpath("//*[@role='alert']")
+        self.assertIn("booked already", alert.text_content())
+        self.assertEqual(interview.start, first.start)
+
     def test_language_and_zone_are_kept_on_every_way(self):
         interview = self.offered()
         chosen = {"lang": "en", "tz": "America/New_York"}

@@ -39,15 +39,14 @@ export class ScheduleModel {
         const first = this.data.slots[0];
         if (first && !(this.week && this.slotsOfWeek.length)) {
             this.week = this.local(first.start).startOf("week");
-        } else if (!(this.week && this.inRange)) {
-            // a range that begins on a weekend begins with the week that follows
-            this.week = this.firstDay.plus({ days: 2 }).startOf("week");
+        } else if (!(this.week >= this.firstWeek && this.week <= this.lastDay)) {
+            this.week = this.firstWeek;
         }
     }
 
-    /** Does the week shown belong to the range that is searched? */
-    get inRange() {
-        return this.week <= this.lastDay && this.week.plus({ weeks: 1 }) > this.firstDay;
+    /** Where a range begins on a weekend, this is the week that follows. */
+    get firstWeek() {
+        return this.firstDay.plus({ days: 2 }).startOf("week");
     }
 
     change(values) {
