@@ -27,6 +27,8 @@ from .limit import Limit
 WRONG = Limit(60, 60)
 #: requests per token and minute
 RIGHT = Limit(240, 60)
+#: those of them in which the calendars are asked
+ASKED = Limit(30, 60)
 #: days shown at once
 DAYS = 14
 #: characters of a message
@@ -185,6 +187,14 @@ class InterviewPage(http.Controller):
     # ------------------------------------------------------------------ what is done
 
     def _take(self, interview, slot_id, params, moving=False):
+        if not ASKED.knock(interview.access_token):
+            raise TooManyRequests(retry_after=60)
+        if not interview._alone("book"):  # sent twice
+            error = request.env._(
+                "Your choice is just being confirmed. Please load this page again in "
+                "a few seconds."
+            )
+            return self._page(interview, params, moving, error=error, status=409)
         text = plain(slot_id)
         slot = request.env["hr.interview.slot"].sudo()
         if SLOT_ID.fullmatch(text):
@@ -233,7 +243,7 @@ class InterviewPage(http.Controller):
         zone = self._zone(interview, params)
         view = self._view(interview, moving)
         start = self._first_day(params)
-        slots = interview._slots_for_page(moving) if view == "choose" else []
+        slots, looking = self._slots(interview, moving) if view == "choose" else ([], 0)
         days, later = self._days(slots, zone, start)
         zone_chosen = params.get("tz") == zone
         kept = {key: params[key] for key in ("lang",) if params.get(key)}
@@ -253,6 +263,7 @@ class InterviewPage(http.Controller):
             "error": error,
             "thanks": bool(params.get("thanks")),
             "days": days,
+            "looking": looking,
             "later": later and {**kept, "tz": zone, "day": later},
             "zone": zone,
             "zones": pytz.common_timezones,
@@ -289,6 +300,18 @@ class InterviewPage(http.Controller):
         if interview.state == "draft":
             return "withdrawn"
         return interview.state
+
+    def _slots(self, interview, moving):
+        """The slots to choose from, and whether they are being looked for elsewhere.
+
+        Each look keeps a worker waiting for the calendars: of those who look too often
+        or at the same time only one gets to ask, and the others see what is offered. A
+        slot is asked for again anyway when it is confirmed.
+        """
+        if ASKED.knock(interview.access_token) and interview._alone("look"):
+            return interview._slots_for_page(moving), False
+        slots = interview._choosable()
+        return slots, not slots
 
     def _first_day(self, params):
         try:

@@ -5,12 +5,23 @@ from datetime import timedelta
 from markupsafe import escape
 
 from odoo import fields, models
+from odoo.tools import SQL
 
 from .hr_interview_claim import SlotTaken
 
 
 class HrInterview(models.Model):
     _inherit = "hr.interview"
+
+    def _alone(self, what):
+        """May this transaction do it, or does another one at this moment, in whatever
+        worker? Nobody waits."""
+        self.ensure_one()
+        name = f"calendar_cronofy_sync.interview.{what}"
+        self.env.cr.execute(
+            SQL("SELECT pg_try_advisory_xact_lock(hashtext(%s), %s)", name, self.id)
+        )
+        return self.env.cr.fetchone()[0]
 
     def _slots_for_page(self, moving=False):
         """The slots an applicant may choose from now, everybody asked live.
@@ -20,16 +31,15 @@ class HrInterview(models.Model):
         """
         if not self._users():  # all of them have left
             return self.slot_ids.browse()
-        soonest = fields.Datetime.now() + timedelta(hours=self.minimum_notice)
         if moving:
             self._keep_slots(self._look())
-            return self._choosable(soonest)
+            return self._choosable()
         people, window = self._ask()
         lenient = {
             (slot.start, slot.stop)
             for slot in self._found(self._run(people, window, lenient=True))
         }
-        slots = self._choosable(soonest).filtered(
+        slots = self._choosable().filtered(
             lambda slot: (slot.start, slot.stop) in lenient
         )
         if not slots and self.refill:
@@ -37,12 +47,14 @@ class HrInterview(models.Model):
             known = {(slot.start, slot.stop) for slot in self._open_slots()}
             self._add_slots(s for s in fresh if (s.start, s.stop) not in known)
             times = {(slot.start, slot.stop) for slot in fresh}
-            slots = self._choosable(soonest).filtered(
+            slots = self._choosable().filtered(
                 lambda slot: (slot.start, slot.stop) in times
             )
         return slots
 
-    def _choosable(self, soonest):
+    def _choosable(self):
+        """The slots that are offered and not too soon, nobody asked."""
+        soonest = fields.Datetime.now() + timedelta(hours=self.minimum_notice)
         return (
             self._open_slots()
             .filtered(lambda slot: not slot.parent_id and slot.start >= soonest)

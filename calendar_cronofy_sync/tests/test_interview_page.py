@@ -1,11 +1,13 @@
 """The applicant's page over HTTP: no login, no script, nothing of the interviewers."""
 
 import re
+from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 from lxml import html
 
 from odoo import Command
+from odoo.sql_db import db_connect
 from odoo.tests import HttpCase, tagged
 
 from ..controllers import interview as page
@@ -19,6 +21,7 @@ class TestInterviewPage(InterviewCase, HttpCase):
         super().setUp()
         self.patch(page, "WRONG", Limit(20, 60))
         self.patch(page, "RIGHT", Limit(100, 60))
+        self.patch(page, "ASKED", Limit(100, 60))
         self.opener.cookies.clear()
 
     def offered(self, *panels, slots=None, **values):
@@ -235,6 +238,56 @@ class TestInterviewPage(InterviewCase, HttpCase):
         self.patch(page, "RIGHT", Limit(2, 60))
         statuses = [self.get(interview).status_code for _n in range(3)]
         self.assertEqual(statuses, [200, 200, 429])
+
+    @contextmanager
+    def another_worker(self, interview, what):
+        """Another connection to the database is just doing it."""
+        with db_connect(self.env.cr.dbname).cursor() as cr:
+            other = self.env(cr=cr)["hr.interview"].browse(interview.id)
+            self.assertTrue(other._alone(what))
+            yield
+
+    def test_one_look_at_a_time_and_the_others_see_the_offer(self):
+        interview = self.offered()
+        self.asked.clear()
+        with self.another_worker(interview, "look"):
+            answer = self.get(interview)
+            self.assertEqual(answer.status_code, 200)
+            self.assertEqual(sorted(self.offered_ids(answer)), interview.slot_ids.ids)
+            self.assertFalse(self.asked, "nobody is asked for it")
+            self.assertTrue(self.offered_ids(self.get(self.offered())), "another's")
+        self.asked.clear()
+        self.get(interview)
+        self.assertTrue(self.asked)
+
+    def test_being_looked_for_is_not_the_same_as_none(self):
+        interview = self.offered()
+        interview.slot_ids.unlink()
+        with self.another_worker(interview, "look"):
+            text = self.get(interview).text
+        self.assertIn("just looking", text)
+        self.assertNotIn("no time is free", text)
+
+    def test_a_choice_that_is_sent_twice_waits_for_nothing(self):
+        interview = self.offered()
+        with self.another_worker(interview, "book"):
+            answer = self.post(interview, "/book", slot_id=interview.slot_ids[0].id)
+        self.assertEqual(answer.status_code, 409)
+        self.assertIn("being confirmed", answer.text)
+        self.assertEqual(interview.state, "offered")
+        answer = self.post(interview, "/book", slot_id=interview.slot_ids[0].id)
+        self.assertEqual(interview.state, "booked")
+
+    def test_who_looks_too_often_is_shown_the_offer_and_nobody_is_asked(self):
+        interview = self.offered()
+        self.patch(page, "ASKED", Limit(2, 60))
+        self.asked.clear()
+        answers = [self.get(interview) for _n in range(4)]
+        self.assertEqual({answer.status_code for answer in answers}, {200})
+        self.assertTrue(all(map(self.offered_ids, answers)))
+        self.assertEqual(len(self.asked), 2)
+        answer = self.post(interview, "/book", slot_id=interview.slot_ids[0].id)
+        self.assertEqual(answer.status_code, 429)
 
     def test_a_sequence_is_chosen_at_once(self):
         panel = [Command.create({"user_ids": [Command.set(self.ann.ids)]})]
