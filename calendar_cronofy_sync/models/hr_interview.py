@@ -15,6 +15,7 @@ from odoo.tools.misc import hmac
 from odoo.addons.base.models.res_partner import _tz_get
 
 from .calendar_sync_run import CONCURRENCY
+from .hr_interview_claim import SlotTaken
 from .hr_interview_people import naive
 
 _logger = logging.getLogger(__name__)
@@ -36,6 +37,21 @@ PARAMETERS = {
     "gap_min",
     "gap_max",
 }
+
+WEEK, YEAR = 7 * 24 * 60, 366 * 24
+#: the most that is understood: minutes, but hours for the last two
+MOST = {
+    "duration": WEEK,
+    "step": WEEK,
+    "buffer_before": WEEK,
+    "buffer_after": WEEK,
+    "gap_min": WEEK,
+    "gap_max": WEEK,
+    "minimum_notice": YEAR,
+    "deadline": YEAR,
+}
+#: far enough from the ends of the calendar to reckon with
+YEARS = range(2000, 2200)
 
 
 class HrInterview(models.Model):
@@ -285,9 +301,35 @@ class HrInterview(models.Model):
                 or self.env.lang
             )
 
-    @api.constrains("date_from", "date_to")
+    @api.constrains(*MOST)
+    def _check_sizes(self):
+        for interview in self:
+            for name, most in MOST.items():
+                if not 0 <= interview[name] <= most:
+                    raise ValidationError(
+                        self.env._(
+                            '"%(field)s" must be between 0 and %(most)s.',
+                            field=self._fields[name]._description_string(self.env),
+                            most=most,
+                        )
+                    )
+
+    @api.constrains("date_from", "date_to", "expires_at")
     def _check_range(self):
         for interview in self:
+            if not interview.date_from or not interview.date_to:
+                raise ValidationError(
+                    self.env._("Choose from when and until when slots are searched.")
+                )
+            ends = interview.date_from, interview.date_to, interview.expires_at
+            if any(end and end.year not in YEARS for end in ends):
+                raise ValidationError(
+                    self.env._(
+                        "Choose dates between the years %(first)s and %(last)s.",
+                        first=YEARS[0],
+                        last=YEARS[-1],
+                    )
+                )
             if interview.date_from >= interview.date_to:
                 raise ValidationError(self.env._("The range ends before it begins."))
             if interview.date_to - interview.date_from > timedelta(days=366):
@@ -342,17 +384,32 @@ class HrInterview(models.Model):
     def _whole_days(self, vals):
         """Read a date without a time as the whole day in the interview's zone."""
         vals = dict(vals)
-        zone = pytz.timezone(
-            vals.get("tz") or (self[:1].tz if self else self._default_tz())
-        )
+        tz = vals.get("tz") or self[:1].tz or self._default_tz()
+        if tz not in pytz.all_timezones_set:
+            raise ValidationError(
+                self.env._(
+                    '"%(name)s" is no time zone: choose one like Europe/Berlin.', name=tz
+                )
+            )
+        zone = pytz.timezone(tz)
         for name, days in (("date_from", 0), ("date_to", 1)):
             day = vals.get(name)
             if isinstance(day, str) and len(day) == 10:
-                day = date.fromisoformat(day)
-            if isinstance(day, date) and not isinstance(day, datetime):
+                day = self._to_date(day)
+            if not isinstance(day, date) or isinstance(day, datetime):
+                continue
+            if day.year in YEARS:  # of others is said later what is wrong
                 midnight = datetime.combine(day + timedelta(days=days), time.min)
                 vals[name] = naive(zone.localize(midnight))
         return vals
+
+    def _to_date(self, text):
+        try:
+            return date.fromisoformat(text)
+        except ValueError as err:
+            raise ValidationError(
+                self.env._('"%(text)s" is no date like 2026-11-30.', text=text)
+            ) from err
 
     @api.ondelete(at_uninstall=False)
     def _unlink_not_booked(self):
@@ -388,6 +445,24 @@ class HrInterview(models.Model):
 
     def _open_slots(self):
         return self.slot_ids.filtered(lambda slot: slot.state in ("proposed", "held"))
+
+    def _slots_by_id(self, slot_ids):
+        """The slots of this interview with these ids, as somebody outside has sent
+        them: one id or several."""
+        ids = [slot_ids] if isinstance(slot_ids, int) else slot_ids
+        if not isinstance(ids, list | tuple) or {*map(type, ids)} - {int}:
+            raise UserError(
+                self.env._("A slot is chosen by its id, several by a list of ids.")
+            )
+        slots = self.slot_ids.filtered(lambda slot: slot.id in ids)
+        if len(slots) < len(set(ids)):
+            raise SlotTaken(
+                self.env._(
+                    "What was chosen is not there any more. Find free slots again and "
+                    "choose from those."
+                )
+            )
+        return slots
 
     def _buffers(self):
         return (

@@ -24,7 +24,7 @@ class HrInterview(models.Model):
         """
         self.ensure_one()
         self.check_access("write")
-        self._book(self.env["hr.interview.slot"].browse(slot_id))
+        self._book(self._slots_by_id(slot_id))
         return True
 
     def _book(self, slot, *, author=None):

@@ -17,7 +17,8 @@ class HrInterview(models.Model):
     def action_offer(self, slot_ids=None, hold=False):
         """Offer slots to the applicant and open the invitation, ready to be sent.
 
-        :param slot_ids: ids of the slots to offer; all proposed ones when None
+        :param slot_ids: ids of the slots to offer, or one id; all proposed ones when
+            None
         :param hold: keep them free with tentative entries
         :return: the action of the mail composer
         """
@@ -33,7 +34,7 @@ class HrInterview(models.Model):
             self.expires_at = False
         chosen = self._open_slots().filtered(lambda slot: not slot.parent_id)
         if slot_ids is not None:
-            chosen = chosen.filtered(lambda slot: slot.id in slot_ids)
+            chosen &= self._slots_by_id(slot_ids)
         soonest = fields.Datetime.now() + timedelta(hours=self.minimum_notice)
         chosen = chosen.filtered(lambda slot: slot.start >= soonest)
         if not chosen:

@@ -132,6 +132,30 @@ class TestInterviewBooking(InterviewCase):
         self.assertIn("could not be asked", note)
         self.assertIn("<br", note, "line by line")
 
+    def test_slots_are_chosen_by_one_id_or_several_and_nonsense_is_refused(self):
+        interview, other = self.searched(), self.searched()
+        foreign = other.slot_ids[0].id
+        for nonsense in ("5", {"id": 5}, 5.5, [None], ["5"], True, [[5]]):
+            with self.subTest(nonsense):
+                with self.assertRaisesRegex(UserError, "by its id"):
+                    interview.action_offer(nonsense)
+                with self.assertRaisesRegex(UserError, "by its id"):
+                    interview.action_book(nonsense)
+        own = interview.slot_ids[0].id
+        for unknown in (2**40, foreign, [own, foreign], -1):
+            with self.subTest(unknown):
+                with self.assertRaisesRegex(UserError, "Find free slots again"):
+                    interview.action_offer(unknown)
+                with self.assertRaisesRegex(UserError, "Find free slots again"):
+                    interview.action_book(unknown)
+        self.assertEqual(interview.state, "draft")
+        with self.assertRaises(UserError):
+            interview.action_book(interview.slot_ids.ids)
+        interview.action_offer(own)
+        self.assertEqual(interview.slot_ids.ids, [own])
+        interview.action_book([own])
+        self.assertEqual(interview.state, "booked")
+
     def test_only_open_slots_of_this_interview(self):
         interview, other = self.searched(), self.searched()
         with self.assertRaises(SlotTaken):

@@ -193,6 +193,38 @@ class TestInterviewSlots(InterviewCase):
             self.new_interview(date_from="2026-12-02", date_to="2026-11-30")
         with self.assertRaises(ValidationError):
             self.new_interview((3, self.ann | self.bob))
+        interview = self.new_interview()
+        for name, value, said in (
+            ("minimum_notice", 2**31 - 1, "between 0 and 8784"),
+            ("deadline", -(2**31), "between 0 and 8784"),
+            ("duration", 2**31 - 1, "between 0 and 10080"),
+            ("gap_max", 10**6, "between 0 and 10080"),
+            ("date_from", "0001-01-01", "between the years"),
+            ("date_from", "0001-01-01 00:00:00", "between the years"),
+            ("date_to", "9999-12-31", "between the years"),
+            ("expires_at", "9999-12-31 23:59:59", "between the years"),
+            ("date_to", "2026-13-45", "no date"),
+            ("date_from", False, "from when"),
+            ("tz", "Mars/X", "Europe/Berlin"),
+        ):
+            with self.subTest(name, value=value):
+                with self.assertRaisesRegex(ValidationError, said):
+                    self.new_interview(**{name: value}) if value else interview.write(
+                        {name: value}
+                    )
+                with self.assertRaisesRegex(ValidationError, said):
+                    interview.write({name: value})
+
+    def test_the_largest_and_the_farthest_are_reckoned_with(self):
+        interview = self.new_interview(
+            minimum_notice=366 * 24,
+            buffer_before=7 * 24 * 60,
+            date_from="2199-01-01",
+            date_to="2199-12-31",
+            step=1,
+        )
+        interview.get_schedule()
+        self.assertTrue(interview.slot_ids)
 
     def test_reasons_and_relaxations_say_what_one_click_would_open(self):
         self.live[self.bob.id] = [span("Mo", "00:00", "23:00")]
