@@ -187,8 +187,6 @@ class InterviewPage(http.Controller):
     # ------------------------------------------------------------------ what is done
 
     def _take(self, interview, slot_id, params, moving=False):
-        if not ASKED.knock(interview.access_token):
-            raise TooManyRequests(retry_after=60)
         if not interview._alone("book"):  # sent twice
             error = request.env._(
                 "Your choice is just being confirmed. Please load this page again in "
