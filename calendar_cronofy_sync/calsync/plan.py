@@ -69,10 +69,16 @@ class Link:
 class Pending:
     """A linked event that was touched in Odoo."""
 
-    #: the values now; None when it is deleted, archived, or no longer the user's
+    #: the values now; None when it is deleted or archived
     fields: Fields | None
+    #: is it the user's, and may it be shown to the provider? Otherwise its copy goes
+    wanted: bool = True
     #: another copy of the same event can carry the change to the provider
     carried: bool = False
+
+    @property
+    def gone(self) -> bool:
+        return self.fields is None or not self.wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +196,24 @@ def trips(count: int, linked: int) -> bool:
     return count > GUARD_COUNT and count > linked * GUARD_SHARE
 
 
+def agreed(write: Write, known: Fields, told: Fields) -> Fields:
+    """The remote side as a patch leaves it agreed on.
+
+    The answer may also tell what somebody has changed there meanwhile. In fields that
+    the patch did not carry that is still to be planned, unless it is what we have.
+
+    :param known: the remote side at the last agreement
+    :param told: the remote side as the answer shows it
+    """
+    foreign = {
+        name: getattr(known, name)
+        for name in FIELD_NAMES
+        if name not in write.changed
+        and getattr(told, name) != getattr(write.fields, name)
+    }
+    return replace(told, **foreign)
+
+
 def same_meeting(
     one: frozenset[str], owner_of_one: str, other: frozenset[str], owner_of_other: str
 ) -> bool:
@@ -251,19 +275,35 @@ def _plan_linked(
             return [Action(kind="withdraw", reason=reason, **about)]
     if known:
         return _plan_local(link, local, policy) if local else []
-    if local is not None and local.fields is None:
-        if _their_changes(link, remote, link.local):
-            fields = localised(remote.fields, policy)
-            return [Action(kind="restore", fields=fields, **about)]
+    if local is None or not local.gone:
+        return _merge(link, remote, local, policy)
+    if not _their_changes(link, remote, link.local):
         return _plan_local(replace(link, etag=remote.etag), local, policy)
-    return _merge(link, remote, local, policy)
+    if local.fields is None:
+        fields = localised(remote.fields, policy)
+        return [Action(kind="restore", fields=fields, **about)]
+    return _plan_last_merge(link, remote, local, policy)
+
+
+def _plan_last_merge(
+    link: Link, remote: RemoteEvent, local: Pending, policy: Policy
+) -> list[Action]:
+    """The event lives on in Odoo, its copy goes: what was changed in the copy comes in
+    before, where it counts."""
+    link = replace(link, etag=remote.etag)
+    if link.remote_id in policy.protected or not policy.writable:
+        return _plan_local(link, local, policy)
+    first, *patches = _merge(link, remote, local, policy)
+    # (should it be wanted again by then, Odoo is still ahead in these)
+    ahead = frozenset().union(*(patch.write.changed for patch in patches))
+    return [first, _push("delete", link, None, policy, ahead)]
 
 
 def _plan_remote_deletion(
     link: Link, remote: RemoteEvent, local: Pending | None, policy: Policy
 ) -> list[Action]:
     about = {"remote_id": link.remote_id, "link": link, "remote": remote}
-    if link.event is None or (local is not None and local.fields is None):
+    if link.event is None or (local is not None and local.gone):
         return [Action(kind="forget", **about)]
     if local is not None and policy.writable and _difference(link.local, local.fields):
         return [_push("anew", link, local.fields, policy)]
@@ -275,7 +315,7 @@ def _plan_remote_deletion(
 def _plan_local(link: Link, local: Pending, policy: Policy) -> list[Action]:
     """Only Odoo moved."""
     writable = policy.writable and link.writable
-    if local.fields is None:
+    if local.gone:
         if not link.etag and link.local is None:
             return [Action(kind="forget", remote_id=link.remote_id, link=link)]
         if not policy.writable:
@@ -322,8 +362,9 @@ def _merge(
         our_changes = _difference(link.local, ours) if link.local else their_changes
     if link.sent and local:
         # what we have said ourselves is no change of theirs
-        said = {n for n in their_changes if _alike(n, theirs, link.sent)}
-        kept = {n for n in said if not _alike(n, theirs, ours)}
+        sent, now = localised(link.sent, policy), localised(ours, policy)
+        said = {n for n in their_changes if _alike(n, theirs, sent)}
+        kept = {n for n in said if not _alike(n, theirs, now)}
         their_changes, our_changes = their_changes - said, our_changes - said | kept
     writable = policy.writable and remote.writable
     about = {"remote_id": link.remote_id, "link": link, "remote": remote}

@@ -46,6 +46,7 @@ class CalendarSyncRun(models.Model):
         "withdraw": "_apply_withdraw",
         "forget": "_apply_forget",
         "push": "_apply_push",
+        "skip": "_apply_skip",
         "fail": "_apply_fail",
     }
 
@@ -334,19 +335,24 @@ class CalendarSyncRun(models.Model):
         link = self._record(action)
         if action.reason == "anew":
             link._renew()
-        elif link.state != "pending":
-            if action.remote is not None:
-                outgoing = action.write.changed
-                link.write(
-                    self._agreement(
-                        link.event_id,
-                        action.remote,
-                        outgoing=outgoing,
-                        policy=work.policy,
-                    )
+        elif action.remote is not None:
+            link.write(
+                self._agreement(
+                    link.event_id,
+                    action.remote,
+                    outgoing=action.write.changed,
+                    policy=work.policy,
                 )
-            else:
-                link.write({"state": "pending"})
+            )
+        else:
+            # with the version that was seen: a later one is somebody's change
+            etag = action.write.etag or False
+            link.write({"state": "pending", "etag": etag})
+
+    def _apply_skip(self, work, action):
+        """What could not be read, and is not wanted now that it can, is no failure."""
+        if action.link:
+            self._record(action).write({"state": "synced", "error": False})
 
     def _apply_fail(self, work, action):
         remote = action.remote

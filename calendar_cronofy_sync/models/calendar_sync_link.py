@@ -100,7 +100,8 @@ class CalendarSyncLink(models.Model):
             local=Fields.from_json(base["local"]) if base.get("local") else None,
             remote=Fields.from_json(base["remote"]) if base.get("remote") else None,
             sent=Fields.from_json(base["sent"]) if base.get("sent") else None,
-            origin=self.origin,
+            # (written anew it is Odoo's)
+            origin="odoo" if self.generation else self.origin,
             organized=self._organized(),
             shared=bool(others.filtered(lambda link: link.user_id != self.user_id))
             or (bool(event.user_id) and event.user_id != self.user_id),

@@ -69,7 +69,7 @@ class Listing:
     token: str = ""
     #: ids of the items that were listed, and of the occurrences of series
     seen: set[str] = field(default_factory=set)
-    #: masters of which exceptions came and no master
+    #: masters of exceptions that were listed, where they should be listed, too
     orphans: set[str] = field(default_factory=set)
     #: deletions wait for the end: a few are carried out, masses are asked about
     deletions: dict[str, Action] = field(default_factory=dict)
@@ -255,7 +255,8 @@ class CalendarSyncRun(models.Model):
         calendar = work.calendar
         rows = self._links(calendar, [event.remote_id for event in flat])
         links = {row.remote_id: row._value() for row in rows}
-        pending = self._pending(rows.filtered(lambda row: row.state == "pending"))
+        # (what failed may be behind on either side)
+        pending = self._pending(rows.filtered(lambda row: row.state != "synced"))
         new = [e for e in flat if e.remote_id not in links and e.fields]
         work.policy = replace(
             work.policy,
@@ -275,7 +276,11 @@ class CalendarSyncRun(models.Model):
     def _pending(self, rows):
         """What became of these links' events in Odoo: {remote id: Pending}."""
         return {
-            row.remote_id: Pending(fields=self._local(row), carried=self._carried(row))
+            row.remote_id: Pending(
+                fields=self._local(row),
+                wanted=self._wanted(row),
+                carried=self._carried(row),
+            )
             for row in rows
             # without an event and a base there is nothing of ours: to be fetched again
             if row.event_id or row.base
@@ -285,11 +290,14 @@ class CalendarSyncRun(models.Model):
         event, user = row.event_id, self.account_id.user_id
         if not event.active:
             return None
-        if row.origin == "odoo" and not event._sync_belongs(
-            user, private=self.account_id.sync_private
-        ):
-            return None
         return event._sync_fields(row._zone() or user.tz or "UTC")
+
+    def _wanted(self, row):
+        """Should the event have this copy?"""
+        event, account = row.event_id, self.account_id
+        if row.origin == "remote" or not event.active:
+            return event.active
+        return event._sync_belongs(account.user_id, private=account.sync_private)
 
     def _carried(self, row):
         """Does another copy of the event take Odoo's changes to the provider, be it
@@ -350,12 +358,10 @@ class CalendarSyncRun(models.Model):
             kept = dict(series.exceptions or {})
             kept.update({moment(e.original_start): e.to_json() for e in group})
             series.exceptions = kept
-            if not series.master and listing is not None:
+            if listing is not None and (listing.full or not series.master):
                 listing.orphans.add(master_id)
         for series, before in touched.items():
             flat += self._lay_out(work, series, before)
-            if listing is not None and series.master:
-                listing.orphans.discard(series.remote_id)
         return flat
 
     def _is_own_series(self, work, master, items, listing, known):
@@ -596,17 +602,20 @@ class CalendarSyncRun(models.Model):
     def _questions(self, calendar, listing):
         """Ids to ask for one by one before the listing can be closed: masters of
         orphaned exceptions, and in a full listing what should have been there and was
-        not."""
-        questions = set(listing.orphans)
+        not, or may have changed here."""
+        questions = listing.orphans - listing.seen
         if listing.full and listing.token:
             window = self.account_id._window()
             links = self.env["calendar.sync.link"].search(
                 [
                     ("calendar_id", "=", calendar.id),
                     ("etag", "!=", False),
+                    ("remote_id", "not in", list(listing.seen)),
+                    "|",
+                    ("state", "!=", "synced"),
+                    "&",
                     ("event_id.active", "=", True),
                     ("event_id.stop", ">", window.start.replace(tzinfo=None)),
-                    ("remote_id", "not in", list(listing.seen)),
                 ]
             )
             questions |= {link.series_id.remote_id or link.remote_id for link in links}

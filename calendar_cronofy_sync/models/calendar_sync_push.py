@@ -20,8 +20,8 @@ from ..calsync.errors import (
     Unavailable,
     Unconfirmed,
 )
-from ..calsync.plan import alike, plan, trips
-from ..calsync.values import FIELD_NAMES, Fields, RemoteEvent, Write
+from ..calsync.plan import agreed, alike, plan, trips
+from ..calsync.values import FIELD_NAMES, Fields, RemoteEvent, Write, from_moment
 
 CHUNK = 50
 #: attempts for one event in one run; then it waits for the next
@@ -183,7 +183,7 @@ class CalendarSyncRun(models.Model):
         return rows.filtered(
             lambda row: (
                 row.base
-                and self._local(row) is None
+                and not self._wanted(row)
                 and not (
                     row.event_id.active
                     and row.event_id._sync_hidden()
@@ -207,14 +207,15 @@ class CalendarSyncRun(models.Model):
         Link = self.env["calendar.sync.link"].with_context(active_test=False)
         # (one recordset, so that the rows and their events are read together)
         rows = {row.id: row for row in Link.browse(w.key for w in writes).exists()}
-        again = []
+        again, changed = [], []
         for write, outcome in zip(writes, outcomes, strict=True):
             row = rows.get(write.key)
             error = outcome.error
             if row is None:
                 continue
             if error is None:
-                self._take_written(work, row, write, outcome.event)
+                if not self._take_written(work, row, write, outcome.event):
+                    changed.append(outcome.event)
             elif isinstance(error, Gone):
                 self._take_gone(work, row)
             elif self._worth_a_look(write, error):
@@ -236,6 +237,7 @@ class CalendarSyncRun(models.Model):
                     message=text,
                 )
         self._write_journal(work)
+        self._take(calendar, changed)
         return again
 
     def _worth_a_look(self, write, error):
@@ -245,6 +247,8 @@ class CalendarSyncRun(models.Model):
         return isinstance(error, LOOK_AGAIN)
 
     def _take_written(self, work, row, write, remote):
+        """Store what was written; answer whether both sides agree on it, but for what
+        was typed here meanwhile."""
         event = row.event_id
         before = row.base if write.verb != "insert" else None
         self._note(
@@ -254,20 +258,24 @@ class CalendarSyncRun(models.Model):
             remote_id=row.remote_id,
             before=before,
         )
+        self._keep_exception(row, remote)
         if write.verb == "delete":
             row.unlink()
-            return
-        now = self._local(row)
+            return True
+        told = remote.fields
+        if write.verb == "patch":
+            told = agreed(write, Fields.from_json(before["remote"]), told)
+        # somebody may have gone on typing while the request was on its way
+        same = self._wanted(row) and self._local(row) == write.fields
         row.write(
             {
-                "etag": remote.etag,
+                "etag": told == remote.fields and remote.etag,
                 "ical_uid": remote.ical_uid or row.ical_uid,
-                # somebody may have gone on typing while the request was on its way
-                "state": "synced" if now == write.fields else "pending",
+                "state": "synced" if same else "pending",
                 "error": False,
                 "base": {
                     "local": write.fields.to_json(),
-                    "remote": remote.fields.to_json(),
+                    "remote": told.to_json(),
                     "people": {
                         p.email.lower(): p.response for p in self._named(remote)
                     },
@@ -276,11 +284,22 @@ class CalendarSyncRun(models.Model):
                 },
             }
         )
-        if row.series_id and row.original_start:
-            series = row.series_id
+        return told == remote.fields
+
+    def _keep_exception(self, row, remote):
+        """An occurrence that was written, or deleted, does not follow its series any
+        more."""
+        series = row.series_id
+        if series and row.original_start:
+            exception = remote or RemoteEvent(
+                remote_id=row.remote_id,
+                status="cancelled",
+                master_id=series.remote_id,
+                original_start=from_moment(row.original_start),
+            )
             series.exceptions = {
                 **(series.exceptions or {}),
-                row.original_start: remote.to_json(),
+                row.original_start: exception.to_json(),
             }
 
     def _take_gone(self, work, row):

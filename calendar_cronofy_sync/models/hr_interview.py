@@ -388,7 +388,8 @@ class HrInterview(models.Model):
         if tz not in pytz.all_timezones_set:
             raise ValidationError(
                 self.env._(
-                    '"%(name)s" is no time zone: choose one like Europe/Berlin.', name=tz
+                    '"%(name)s" is no time zone: choose one like Europe/Berlin.',
+                    name=tz,
                 )
             )
         zone = pytz.timezone(tz)
