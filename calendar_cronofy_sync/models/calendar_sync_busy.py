@@ -4,8 +4,10 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from traceback import extract_tb
 
 from odoo import SUPERUSER_ID, api, models
 
@@ -37,14 +39,15 @@ class _Reply:
     """What one account's provider said, and the grant as it stands after that."""
 
     busy: tuple[Interval, ...] | None
-    error: SyncError | None
+    error: Exception | None
     grant: Grant
 
 
 def _ask(provider: Provider, calendars: list[str], start, stop) -> _Reply:
     """One conversation with one provider; runs in a thread, away from any database."""
     try:
-        answers = provider.busy(calendars, start, stop)
+        with closing(provider):
+            answers = provider.busy(calendars, start, stop)
         missing = [c for c in calendars if c not in answers]
         error = next((a for a in answers.values() if isinstance(a, SyncError)), None)
         if missing and not error:
@@ -52,10 +55,14 @@ def _ask(provider: Provider, calendars: list[str], start, stop) -> _Reply:
         if error:
             return _Reply(None, error, provider.grant)
         return _Reply(tuple(union(*answers.values())), None, provider.grant)
-    except SyncError as err:
+    except Exception as err:  # a bug makes one person unknown, and stops no search
         return _Reply(None, err, provider.grant)
-    finally:
-        provider.close()
+
+
+def _place(error: Exception) -> str:
+    """Where an error comes from; its own words may tell of somebody's calendar."""
+    frame = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}, {frame.filename}:{frame.lineno}"
 
 
 class CalendarSyncAccount(models.Model):
@@ -144,9 +151,13 @@ class CalendarSyncAccount(models.Model):
         }[state]
 
     def _in_words(self, account, error):
-        _logger.info(
-            "account %s: busy times unknown (%s)", account.id, type(error).__name__
-        )
+        if isinstance(error, SyncError):
+            kind = type(error).__name__
+            _logger.info("account %s: busy times unknown (%s)", account.id, kind)
+        else:
+            _logger.error(
+                "account %s: busy times unknown (%s)", account.id, _place(error)
+            )
         if isinstance(error, LOST):
             return account._why_not_asked("reconnect")
         return self.env._(

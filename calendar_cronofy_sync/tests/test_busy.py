@@ -118,6 +118,27 @@ class TestBusy(ConnectCase):
         self.assertIsNone(answers[self.ann.id].intervals)
         self.assertEqual(answers[self.bob.id].intervals, (Interval(*at(9)),))
 
+    def test_a_bug_makes_one_person_unknown_and_tells_nothing(self):
+        self.connect(self.ann)
+        self.connect(self.bob)
+        self.put("bob@example.com", 9)
+        busy = PROVIDERS["google"].busy
+
+        def broken(provider, *args):
+            if provider.grant.refresh_token == "ann@example.com":
+                raise ValueError("Dentist 4711")
+            return busy(provider, *args)
+
+        with (
+            patch.object(PROVIDERS["google"], "busy", broken),
+            self.assertLogs("odoo.addons.calendar_cronofy_sync", "ERROR") as log,
+        ):
+            answers = self.ask(self.ann, self.bob)
+        self.assertIsNone(answers[self.ann.id].intervals)
+        self.assertEqual(answers[self.bob.id].intervals, (Interval(*at(9)),))
+        self.assertIn("ValueError", log.output[0])
+        self.assertNotIn("4711", "".join(log.output))
+
     def test_all_are_asked_at_the_same_time(self):
         self.connect(self.ann)
         self.connect(self.bob)
