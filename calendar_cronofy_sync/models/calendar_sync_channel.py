@@ -13,7 +13,7 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import consteq
 
-from ..calsync.errors import SyncError
+from ..calsync.errors import SyncError, Unavailable
 from ..calsync.values import Channel
 
 #: what we name channels (uuid4().hex)
@@ -210,14 +210,17 @@ class CalendarSyncAccount(models.Model):
 
         :return: whether the provider confirmed the end of all of them
         """
-        Channel = self.env["calendar.sync.channel"]
+        channels = self.env["calendar.sync.channel"].search(
+            [("account_id", "in", self.ids)]
+        )
         confirmed = True
-        for channel in Channel.search([("account_id", "in", self.ids)]):
-            if channel.state == "open" and channel.channel_ref:
-                try:
-                    provider.unwatch(channel._value())
-                except SyncError:
-                    # they end by themselves; the caller says so
-                    confirmed = False
-            channel.unlink()
+        for channel in channels.filtered("channel_ref"):
+            try:
+                provider.unwatch(channel._value())
+            except SyncError as err:
+                # they end by themselves; the caller says so
+                confirmed = False
+                if isinstance(err, Unavailable):
+                    break
+        channels.unlink()
         return confirmed

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from contextlib import suppress
 from functools import partial
 
 from odoo import api, fields, models
@@ -130,18 +131,10 @@ class CalendarSyncAccount(models.Model):
     def _withdraw(self):
         """Take the permission back at the provider.
 
-        Google ends every permission that the person gave to the project, so where
-        another user of this Odoo is connected to the same account, only our tokens go.
-
         :return: why it could not be done, for the owner; empty when it was
         """
-        self._silence()
-        if not self._alone():
-            return ""
         try:
-            PROVIDERS[self.provider].revoke(self._application(), self._grant())
-        except AuthExpired:
-            return ""
+            self._give_back()
         except SyncError as err:
             _logger.info("account %s: not revoked (%s)", self.id, type(err).__name__)
             return self._in_owners_language().env._(
@@ -152,6 +145,19 @@ class CalendarSyncAccount(models.Model):
                 url=self._permissions_page(),
             )
         return ""
+
+    def _give_back(self):
+        """Take the permission back at the provider.
+
+        Google ends every permission that the person gave to the project, so where
+        another user of this Odoo is connected to the same account, only our tokens go.
+
+        :raises SyncError: it has to be withdrawn by hand
+        """
+        self._silence()
+        if self._alone():
+            with suppress(AuthExpired):
+                PROVIDERS[self.provider].revoke(self._application(), self._grant())
 
     def _alone(self, leaving=()):
         """Does nobody else here need the permission?

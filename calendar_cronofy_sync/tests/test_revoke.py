@@ -1,10 +1,13 @@
 """Revoke: what becomes of the events, of the permission and of the tokens."""
 
+from unittest.mock import patch
+
 from odoo import fields
 from odoo.tests import tagged
 
 from ..calsync.errors import Unavailable
-from ..calsync.values import Fields, RemoteEvent, When
+from ..calsync.providers import PROVIDERS
+from ..calsync.values import Channel, Fields, RemoteEvent, When
 from ..hooks import uninstall_hook
 from ..models.calendar_event import QUIET
 from .common import ConnectCase
@@ -266,6 +269,37 @@ class TestRevoke(ConnectCase):
         self.assertFalse(
             parameters.search([("key", "=like", "calendar_cronofy_sync.%")])
         )
+
+    def test_uninstalling_asks_a_silent_provider_once(self):
+        self.connect(self.bob)
+        self.server.add_account("cy@example.com")
+        self.connect(self.colleague, provider="cronofy", email="cy@example.com")
+        google, asked = type(self.account._provider()), []
+
+        def revoke(app, grant):
+            asked.append(grant.refresh_token)
+            raise Unavailable
+
+        silent = type("Silent", (google,), {"revoke": staticmethod(revoke)})
+        self.startPatcher(patch.dict(PROVIDERS, google=silent))
+        with self.assertLogs(
+            "odoo.addons.calendar_cronofy_sync.hooks", "WARNING"
+        ) as log:
+            uninstall_hook(self.env)
+        self.assertEqual(len(asked), 1)
+        self.assertEqual(len(log.output), 2, "both are named")
+        self.assertEqual(self.server.revoked, {"cy@example.com"})
+
+    def test_a_silent_provider_is_asked_to_end_one_channel(self):
+        channels = self.env["calendar.sync.channel"].sudo()
+        for calendar in self.account.sudo().calendar_ids:
+            channel, _request = channels._prepare(calendar)
+            channel._opened(Channel(channel_id=channel.name))
+        self.server.fail(Unavailable(), "unwatch", times=9)
+        self.server.requests.clear()
+        self.assertFalse(self.account.sudo()._silence())
+        self.assertEqual(self.server.requests, ["unwatch"])
+        self.assertFalse(channels.search([("account_id", "=", self.account.id)]))
 
     def test_deleting_a_user_withdraws_the_permission(self):
         self.connect(self.bob)
