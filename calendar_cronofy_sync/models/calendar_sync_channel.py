@@ -5,6 +5,7 @@ it, so that a lost one costs five minutes and nothing else.
 """
 
 import hashlib
+import logging
 import re
 import secrets
 import uuid
@@ -13,8 +14,10 @@ from datetime import timedelta
 from odoo import api, fields, models
 from odoo.tools import consteq
 
-from ..calsync.errors import SyncError, Unavailable
+from ..calsync.errors import RateLimited, SyncError, Unavailable
 from ..calsync.values import Channel
+
+_logger = logging.getLogger(__name__)
 
 #: what we name channels (uuid4().hex)
 NAME = re.compile(r"[0-9a-f]{32}")
@@ -224,3 +227,47 @@ class CalendarSyncAccount(models.Model):
                     break
         channels.unlink()
         return confirmed
+
+    @api.model
+    def _end_unwanted_channels(self):
+        """End the notifications of connections that nothing is read from at present:
+        those of availability only, and those that are not active.
+
+        They are opened again when the connection is synchronised again. What cannot be
+        ended today is tried again tomorrow; who does not answer is asked only once.
+        """
+        unwanted = self.env["calendar.sync.channel"].search(
+            [
+                "|",
+                ("account_id.mode", "!=", "two_way"),
+                ("account_id.state", "!=", "active"),
+            ]
+        )
+        down = set()
+        for account in unwanted.account_id:
+            try:
+                with self.env.cr.savepoint():
+                    if account.provider not in down and not account._end_channels():
+                        down.add(account.provider)
+            except Exception:  # one account must not keep the others' open
+                _logger.exception("account %s: its channels stay open", account.id)
+
+    def _end_channels(self):
+        """End the notifications of an account.
+
+        :return: whether the provider answered; they are kept where it did not
+        """
+        channels = self.env["calendar.sync.channel"].search(
+            [("account_id", "=", self.id)]
+        )
+        try:
+            with self._connected() as provider:
+                for channel in channels.filtered("channel_ref"):
+                    provider.unwatch(channel._value())
+        except (RateLimited, Unavailable):
+            return False
+        except SyncError as err:
+            # without the permission nobody can end them; they are not heard any more
+            _logger.info("account %s: %s", self.id, type(err).__name__)
+        channels.unlink()
+        return True

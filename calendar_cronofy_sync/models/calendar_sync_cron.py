@@ -198,6 +198,8 @@ class CalendarSyncAccount(models.Model):
         """Once a day: prune the journal, forget what nothing points to any more, look
         again, close up. What fails is logged and stops nothing else."""
         for step in (
+            # first, while nothing is locked: the network is waited for
+            self._end_unwanted_channels,
             self._prune_journal,
             self.env["calendar.sync.series"]._forget_ended,
             self.env["calendar.sync.channel"]._forget_ended,

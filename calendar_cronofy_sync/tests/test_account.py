@@ -364,6 +364,50 @@ class TestAccount(ConnectCase):
         self.assertIn("ann@example.com", self.server.revoked)
         self.assertIn("internal", account.sudo().closed_note)
 
+    def watch(self, account):
+        """Open a channel for the account's primary calendar."""
+        account = account.sudo()
+        channels = self.env["calendar.sync.channel"].sudo()
+        primary = account.calendar_ids.filtered("is_primary")
+        channel, request = channels._prepare(primary)
+        channel._opened(account._provider().watch(primary.remote_id, **request))
+        return channel
+
+    def test_channels_end_where_nothing_is_read_any_more(self):
+        account = self.connect(self.ann)
+        for values, ends in (
+            ({"state": "active", "mode": "two_way"}, False),
+            ({"state": "active", "mode": "availability"}, True),
+            ({"state": "paused", "mode": "two_way"}, True),
+            ({"state": "reconnect", "mode": "two_way"}, True),
+        ):
+            with self.subTest(**values):
+                account.sudo().write({"state": "active", "mode": "two_way"})
+                channel = self.watch(account)
+                account.sudo().write(values)
+                account.sudo()._end_unwanted_channels()
+                self.assertEqual(not channel.exists(), ends)
+                self.assertEqual(not self.server.channels, ends)
+                channel.exists().unlink()
+                self.server.channels.clear()
+
+    def test_channels_that_cannot_be_ended_stop_nothing(self):
+        lost = self.connect(self.colleague, email="bob@example.com")
+        paused, away = self.connect(self.ann), self.connect(self.bob)
+        channels = [self.watch(account) for account in (lost, paused, away)]
+        (lost | paused | away).sudo().write({"state": "paused"})
+        lost.sudo().grant = False
+        self.server.fail(Unavailable(), "unwatch", times=9)
+        self.server.requests.clear()
+        account = self.env["calendar.sync.account"]
+        account._cron_housekeeping()
+        self.assertEqual(self.server.requests, ["unwatch"], "who is silent, once")
+        left = [bool(channel.exists()) for channel in channels]
+        self.assertEqual(left, [False, True, True])
+        self.server.mend()
+        account._cron_housekeeping()
+        self.assertFalse(channels[1].exists() or channels[2].exists())
+
     def test_what_fails_in_housekeeping_stops_nothing_else(self):
         stuck, account = self.connect(self.bob), self.connect(self.ann)
         (self.ann | self.bob).active = False
