@@ -13,6 +13,15 @@ OWN_SETTINGS = frozenset(
 #: settings after which every event has to be looked at once more
 LIST_AGAIN = frozenset(("mode", "sync_private", "recurrence_policy"))
 
+#: the name of the calendar that is made for Odoo's meetings
+TARGET = "Odoo"
+
+
+def _is_target(calendar):
+    """Is it one that was made for Odoo's meetings, by its name and its owner?"""
+    own = calendar.access_role == "owner" and not calendar.is_primary
+    return own and calendar.name == TARGET
+
 
 class CalendarSyncAccount(models.Model):
     _name = "calendar.sync.account"
@@ -293,10 +302,14 @@ class CalendarSyncAccount(models.Model):
         return True
 
     def action_create_target(self):
-        """Create a calendar named Odoo there, and write Odoo's meetings to it."""
+        """Have a calendar named Odoo there, and write Odoo's meetings to it. Clicked
+        twice, or after an answer that was lost, it is the same one."""
         account = self._own()
+        account._lock()
         with account._explained(), account._connected() as provider:
-            remote = provider.create_calendar("Odoo", account.user_id.tz or "UTC")
+            remote = next(filter(_is_target, provider.calendars()), None)
+            if not remote:
+                remote = provider.create_calendar(TARGET, account.user_id.tz or "UTC")
         calendar = account._store_calendar(remote)
         # what is entered there is read, too; what Odoo wrote is busy in Odoo already
         calendar.write({"is_source": True, "is_busy": False})
@@ -341,6 +354,15 @@ class CalendarSyncAccount(models.Model):
         self.ensure_one()
         self.check_access("write")
         return self.sudo()
+
+    def _lock(self):
+        """Have the account to oneself until the end of the transaction. Whoever comes
+        second waits, and starts anew if the first one has changed it."""
+        self.env.cr.execute(
+            "SELECT 1 FROM calendar_sync_account WHERE id = %s FOR NO KEY UPDATE",
+            [self.id],
+            log_exceptions=False,
+        )
 
     def _notice(self, message):
         return {

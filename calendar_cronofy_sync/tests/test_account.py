@@ -13,7 +13,7 @@ from odoo.tests import tagged
 from odoo.tools import config, mute_logger
 
 from ..calsync import errors
-from ..calsync.errors import KeyUnavailable, Unavailable
+from ..calsync.errors import AnswerLost, KeyUnavailable, Unavailable
 from ..calsync.values import Grant
 from ..calsync.vault import new_key
 from .common import KEY, ConnectCase
@@ -163,6 +163,21 @@ class TestAccount(ConnectCase):
         self.assertTrue(target.is_source)
         self.assertFalse(target.is_busy, "Odoo knows its own meetings")
         self.assertIn(target.remote_id, self.server.calendars)
+
+    def test_the_calendar_named_odoo_is_created_once(self):
+        account = self.connect(self.ann, target_calendar_id=False)
+        self.server.add_calendar("ann@example.com", "lent", name="Odoo", role="writer")
+        self.server.fail(AnswerLost(), "create_calendar", after=True)
+        with self.assertRaises(UserError):
+            account.action_create_target()
+        for _click in range(2):
+            account.action_create_target()
+        own = [
+            calendar.remote_id
+            for calendar in self.server.calendars.values()
+            if calendar.name == "Odoo" and calendar.remote_id != "lent"
+        ]
+        self.assertEqual(own, [account.target_calendar_id.remote_id])
 
     def test_what_goes_wrong_there_is_said_in_words(self):
         account = self.connect(self.ann)
