@@ -110,6 +110,9 @@ class CalendarSyncAccount(models.Model):
     imported_count = fields.Integer("Imported", compute="_compute_link_counts")
     run_count = fields.Integer("Runs", compute="_compute_run_count")
     competing = fields.Boolean(compute="_compute_competing")
+    vanished = fields.Boolean(
+        "Calendars that are not there any more", compute="_compute_vanished"
+    )
 
     _user_provider_uniq = models.UniqueIndex(
         "(user_id, provider) WHERE state != 'revoked'",
@@ -203,6 +206,11 @@ class CalendarSyncAccount(models.Model):
                 and bool(settings.google_calendar_rtoken)
                 and not settings.google_synchronization_stopped
             )
+
+    def _compute_vanished(self):
+        for account in self:
+            # sudo: an administrator sees the state, not the calendars
+            account.vanished = bool(account.sudo()._vanished())
 
     # -------------------------------------------- rights and rules
 
@@ -299,6 +307,15 @@ class CalendarSyncAccount(models.Model):
         account = self._own()
         with account._explained():
             account._fetch_calendars()
+        return True
+
+    def action_let_go(self):
+        """Do without the calendars that are not there any more; their appointments stay
+        in Odoo as they are."""
+        account = self._own()
+        account._vanished().is_source = False
+        if account.state != "reconnect":  # that has words of its own
+            account._review()
         return True
 
     def action_create_target(self):
@@ -500,6 +517,11 @@ class CalendarSyncAccount(models.Model):
                 "color": remote.color,
             }
         )
+
+    def _vanished(self):
+        """The calendars that are to be read, and are not there any more."""
+        calendars = self.with_context(active_test=False).calendar_ids
+        return calendars.filtered(lambda one: one.is_source and not one.active)
 
     def _retire(self, calendars):
         """Calendars that are not listed any more: nothing is deleted for it."""

@@ -224,6 +224,33 @@ class TestAccount(ConnectCase):
         self.assertTrue(team.active)
         self.assertFalse(team.error)
 
+    def test_the_owner_goes_on_without_a_vanished_calendar(self):
+        account = self.connect(self.ann)
+        team = self.calendar(account, "ann-team")
+        team.is_source = True
+        link = self.env["calendar.sync.link"].sudo()
+        link = link.create(
+            {
+                "event_id": self.env["calendar.event"].create({"name": "Lunch"}).id,
+                "calendar_id": team.id,
+                "remote_id": "lunch",
+                "origin": "remote",
+            }
+        )
+        self.assertFalse(account.vanished)
+        self.server.calendars["ann-team"].roles.clear()
+        account.action_refresh_calendars()
+        account.sudo()._review()
+        account.invalidate_recordset(["vanished"])
+        self.assertTrue(account.vanished)
+        self.assertIn("not there any more", account.attention)
+        account.action_let_go()
+        account.sudo()._review()
+        account.invalidate_recordset(["vanished"])
+        self.assertFalse(account.vanished)
+        self.assertFalse(account.attention)
+        self.assertTrue(link.event_id.active)
+
     def test_an_empty_list_is_an_outage(self):
         account = self.connect(self.ann)
         before = account.calendar_ids

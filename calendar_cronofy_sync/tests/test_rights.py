@@ -148,6 +148,7 @@ class TestRights(ConnectCase):
             "action_resume",
             "action_refresh_calendars",
             "action_create_target",
+            "action_let_go",
             "action_remove_imported",
             "action_revoke",
         )
