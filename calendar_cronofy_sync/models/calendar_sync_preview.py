@@ -1,7 +1,7 @@
 """A run that is only rehearsed: everything is planned and nothing is kept.
 
 The rehearsal is the run itself, carried out in a savepoint that is rolled back, with a
-provider that reads and writes nothing. What the journal would say is the preview.
+provider that has fetched everything before and writes nothing. What the journal would say is the preview.
 """
 
 from datetime import datetime, timezone
@@ -13,6 +13,7 @@ from odoo.tools import format_date, format_datetime, html2plaintext
 from ..calsync.errors import SyncError
 from ..calsync.rehearsal import Rehearsal
 from ..calsync.values import When
+from .calendar_sync_pull import ACCOUNT_ERRORS
 from .words import in_words
 
 #: lines kept for reading; the counts are complete
@@ -75,6 +76,7 @@ class CalendarSyncAccount(models.Model):
         lines, error = [], ""
         provider = Rehearsal(self._provider())
         try:
+            self._fetch_listings(provider)
             with self.env.cr.savepoint():
                 self.write({"state": "active"})
                 run = (
@@ -94,6 +96,16 @@ class CalendarSyncAccount(models.Model):
             provider.close()
         self._store_grant(provider.grant)  # a token may have been refreshed
         return lines, error
+
+    def _fetch_listings(self, provider):
+        """Wait for the network while nothing is locked yet: what the rehearsal writes
+        before it is rolled back keeps others from writing to the same events."""
+        window = self._window()
+        for calendar in self._pulled_calendars():
+            token = calendar.sync_token or ""
+            error = provider.fetch(calendar.remote_id, token, window)
+            if isinstance(error, ACCOUNT_ERRORS):
+                return  # the rehearsal ends there as well
 
 
 def _perform(steps):

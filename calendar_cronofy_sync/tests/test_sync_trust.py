@@ -11,7 +11,8 @@ from odoo import fields
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
-from ..calsync.errors import RateLimited, Unsupported
+from ..calsync.errors import Forbidden, RateLimited, Unsupported
+from ..calsync.providers.memory import MemoryProvider
 from ..models import calendar_sync_cron
 from ..models.calendar_sync_cron import CalendarSyncAccount as Cron
 from .sync_case import SyncCase
@@ -47,6 +48,38 @@ class TestSyncTrust(SyncCase):
         self.assertFalse(account.run_ids)
         self.assertFalse(account.link_ids)
         self.assertEqual(account.state, "setup")
+
+    def test_a_preview_waits_for_the_network_before_it_locks_anything(self):
+        account = self.connect(self.ann)
+        first, second = self.put(name="Lunch"), self.put(name="Dinner")
+        self.sync()
+        for remote in (first, second):
+            self.server.edit("ann@example.com", remote.remote_id, location="Park")
+        self.server.expire_tokens()
+        self.server.page_size = 1
+        runs, begun = self.env["calendar.sync.run"], []
+        known, request = runs.search_count([]), MemoryProvider._request
+
+        def watched(provider, verb):
+            begun.append(runs.search_count([]) - known)
+            return request(provider, verb)
+
+        with patch.object(MemoryProvider, "_request", watched):
+            action = account.with_user(self.ann).action_preview()
+        self.assertEqual(begun, [0] * 5, "one dead token each, and three pages")
+        preview = self.env[action["res_model"]].browse(action["res_id"])
+        self.assertEqual(preview.line_ids.mapped("kind"), ["updated", "updated"])
+
+    def test_an_error_of_a_calendar_stays_that_calendars_in_a_preview(self):
+        account = self.connect(self.ann)
+        self.put(name="Lunch")
+        self.put("odoo-ann@example.com", name="Dinner")
+        account.target_calendar_id.is_source = True
+        self.server.fail(Forbidden(), "changes")
+        action = account.with_user(self.ann).action_preview()
+        preview = self.env[action["res_model"]].browse(action["res_id"])
+        lines = preview.line_ids.mapped(lambda line: (line.kind, line.name))
+        self.assertEqual(sorted(lines), [("created", "Dinner"), ("failed", "")])
 
     def test_a_preview_of_a_change_tells_it_field_by_field(self):
         account = self.connect(self.ann)
