@@ -18,7 +18,7 @@ LAYERS = [
     {"values", "errors"},
     {"intervals", "recurrence", "mapping", "mapping_cronofy", "transport", "vault"},
     {"providers", "plan", "series", "availability"},
-    {"rehearsal", "driver"},  # run the layers below
+    {"rehearsal", "driver", "undo"},  # run the layers below
 ]
 STDLIB = sys.stdlib_module_names
 # The libraries that calsync is built on; all are in requirements.txt.

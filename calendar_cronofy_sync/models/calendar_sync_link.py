@@ -4,6 +4,7 @@ agreed."""
 from odoo import api, fields, models
 
 from ..calsync.plan import Link
+from ..calsync.series import DERIVED
 from ..calsync.values import Fields
 
 
@@ -176,6 +177,13 @@ class CalendarSyncLink(models.Model):
     def _newest(self):
         self.env.cr.execute("SELECT COALESCE(max(id), 0) FROM calendar_sync_link")
         return self.env.cr.fetchone()[0]
+
+    def _knows(self, remote):
+        """Is this the version of the event on which both sides agreed? An occurrence
+        that merely follows its series has none of its own: what it says counts."""
+        if (self.etag or "").startswith(DERIVED):
+            return remote.fields == Fields.from_json(self.base["remote"])
+        return remote.etag == self.etag
 
     def _units(self):
         """How many appointments these are: a series counts once."""

@@ -390,10 +390,36 @@ class CalendarSyncSeries(models.Model):
             )
             self.base = {**self.base, "fields": kept.to_json()}
 
+    def _knows(self, remote):
+        """Is this the version of the master that was seen last?"""
+        return bool(self.master) and remote.etag == self.master["etag"]
+
+    def _free(self):
+        """Give the remote id free: the series is gone there, and is written anew only
+        when somebody changes it."""
+        for series in self:
+            links = series.link_ids
+            series._choose_id()
+            series.state = "synced"
+            for link in links:
+                link.write(
+                    {
+                        "remote_id": series._instance(from_moment(link.original_start)),
+                        "etag": False,
+                        "base": False,
+                        "state": "synced",
+                        "error": False,
+                    }
+                )
+
     def _renew(self):
         """Choose another id: the series is gone remotely, or the id was taken."""
         for series in self:
             series.link_ids.unlink()
+            series._choose_id()
+
+    def _choose_id(self):
+        for series in self:
             generation = series.generation + 1
             series.write(
                 {

@@ -35,5 +35,6 @@ from . import test_sync_robust
 from . import test_sync_series
 from . import test_sync_shared
 from . import test_sync_trust
+from . import test_sync_undo
 from . import test_sync_workers
 from . import test_translation
