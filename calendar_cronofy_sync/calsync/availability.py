@@ -53,12 +53,14 @@ class Member:
     :param hours: when they work; None = always
     :param busy: when they cannot; aware, in any order, overlapping or not
     :param unknown: nobody could say when they are busy: they do not count as free
+    :param until: the same, but only from then on
     """
 
     key: str
     hours: _Pairs | None = None
     busy: _Pairs = ()
     unknown: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,8 @@ REASONS = {
     "off_grid": "No slot of this length begins on the clock grid in the range",
     "notice": "{r.starts} of {r.total} starts are too soon",
     "impossible": "Panel {panel} needs {r.required} people and has {r.size}",
-    "unknown": "{r.member}: it is not known when they are free",
     "hours": "{r.member}: {r.starts} of {r.total} starts are outside of working hours",
+    "unknown": "{r.member}: it is not known when they are free",
     "busy": "{r.member}: {r.starts} of {r.total} starts fall on busy times",
     "buffer": "{r.member}: {r.starts} of {r.total} starts are too close to busy times",
     "group": "Panel {panel}: too few people are free at {r.starts} of {r.total} starts",
@@ -229,6 +231,7 @@ class _Person:
     hours: list[Interval]
     busy: list[Interval]
     unknown: bool
+    beyond: list[Interval]  # what nobody knows
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +263,7 @@ def _people(groups: Sequence[Group]) -> dict[str, _Person]:
             continue
         before.append(member)
         hours = _ALWAYS if member.hours is None else _ticks(member.hours)
-        person = _Person(hours, _ticks(member.busy), member.unknown)
+        person = _Person(hours, _ticks(member.busy), member.unknown, _beyond(member))
         known = people.get(member.key)
         people[member.key] = person if known is None else _merged(person, known)
     return people
@@ -271,7 +274,14 @@ def _merged(one: _Person, other: _Person) -> _Person:
         intersection(one.hours, other.hours),
         union(one.busy, other.busy),
         one.unknown or other.unknown,
+        union(one.beyond, other.beyond),
     )
+
+
+def _beyond(member: Member) -> list[Interval]:
+    if member.until is None:
+        return []
+    return intersection(_ALWAYS, [(_tick(member.until), _ALWAYS[0].stop)])
 
 
 def _need(group: Group) -> _Need:
@@ -427,17 +437,15 @@ class _Search:
         return all((free & mask).bit_count() >= n for mask, n in self.needs)
 
     def starts_of(
-        self, person: _Person, before: int, after: int, busy: bool = True
+        self, person: _Person, before: int, after: int, *taken: list[Interval]
     ) -> list[tuple[int, int]]:
-        """The places on the grid where a slot suits the person, as index ranges."""
+        """The places on the grid where a slot lies in the person's hours and keeps away
+        from what is taken, as index ranges."""
         length = self.query.duration
-        starts = _starts_in(person.hours, length)
-        if busy:
-            blocked = [
-                (start - length - after + 1, stop + before)
-                for start, stop in person.busy
-            ]
-            starts = difference(starts, blocked)
+        blocked = [
+            (start - length - after + 1, stop + before) for start, stop in union(*taken)
+        ]
+        starts = difference(_starts_in(person.hours, length), blocked)
         return [
             (begin, end)
             for start, stop in starts
@@ -453,7 +461,9 @@ class _Search:
             if person.unknown:
                 continue
             bit = self.bits[key]
-            for pair in self.starts_of(person, self.query.before, self.query.after):
+            taken = person.busy, person.beyond
+            margins = self.query.before, self.query.after
+            for pair in self.starts_of(person, *margins, *taken):
                 for place in pair:
                     changes[place] = changes.get(place, 0) ^ bit
         free = 0
@@ -548,16 +558,26 @@ def _reasons_of(search: _Search, group: int, key: str) -> Iterator[Reason]:
     near = union(
         (start - query.before, stop + query.after) for start, stop in person.busy
     )
+    unknown, taken = person.beyond, (person.busy, person.beyond)
     causes = [
         (
             "hours",
-            search.starts_of(person, 0, 0, busy=False),
+            search.starts_of(person, 0, 0),
             difference(query.window, person.hours),
         ),
-        ("busy", search.starts_of(person, 0, 0), intersection(working, person.busy)),
+        (
+            "unknown",
+            search.starts_of(person, 0, 0, unknown),
+            intersection(working, unknown),
+        ),
+        (
+            "busy",
+            search.starts_of(person, 0, 0, *taken),
+            intersection(working, person.busy),
+        ),
         (
             "buffer",
-            search.starts_of(person, query.before, query.after),
+            search.starts_of(person, query.before, query.after, *taken),
             difference(intersection(working, near), person.busy),
         ),
     ]

@@ -6,15 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from traceback import extract_tb
 
 from odoo import SUPERUSER_ID, api, models
 
-from ..calsync.errors import AuthExpired, ScopeMissing, SyncError
+from ..calsync.errors import AuthExpired, ScopeMissing, SyncError, Unsupported
 from ..calsync.intervals import Interval, union
 from ..calsync.providers.base import Provider
 from ..calsync.values import Grant
+from .words import in_words
 
 _logger = logging.getLogger(__name__)
 
@@ -28,10 +30,14 @@ LOST = (AuthExpired, ScopeMissing)
 
 @dataclass(frozen=True, slots=True)
 class BusyAnswer:
-    """When somebody is busy; ``intervals`` is None when nobody knows, and why."""
+    """When somebody is busy; ``intervals`` is None when nobody knows, and why.
+
+    What lies behind ``until`` (None: nothing that was asked for) is unknown as well.
+    """
 
     intervals: tuple[Interval, ...] | None
     problem: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +47,19 @@ class _Reply:
     busy: tuple[Interval, ...] | None
     error: Exception | None
     grant: Grant
+    #: up to when it can tell, and why no further, if that is less than was asked for
+    limit: tuple[datetime, SyncError] | None = None
 
 
 def _ask(provider: Provider, calendars: list[str], start, stop) -> _Reply:
     """One conversation with one provider; runs in a thread, away from any database."""
     try:
         with closing(provider):
+            limit = provider.busy_until()
+            if limit and start < limit[0] < stop:
+                stop = limit[0]
+            else:  # of what lies there as a whole busy() says it
+                limit = None
             answers = provider.busy(calendars, start, stop)
         missing = [c for c in calendars if c not in answers]
         error = next((a for a in answers.values() if isinstance(a, SyncError)), None)
@@ -54,7 +67,8 @@ def _ask(provider: Provider, calendars: list[str], start, stop) -> _Reply:
             error = SyncError("no answer for a calendar")
         if error:
             return _Reply(None, error, provider.grant)
-        return _Reply(tuple(union(*answers.values())), None, provider.grant)
+        busy = tuple(union(*answers.values()))
+        return _Reply(busy, None, provider.grant, limit)
     except Exception as err:  # a bug makes one person unknown, and stops no search
         return _Reply(None, err, provider.grant)
 
@@ -94,14 +108,23 @@ class CalendarSyncAccount(models.Model):
             elif wrong:
                 result[user.id] = BusyAnswer(None, wrong[0])
             else:
-                busy = union(*(replies.get(account, ()) for account in own))
-                result[user.id] = BusyAnswer(tuple(busy))
+                told = {a: replies[a] for a in own if a in replies}
+                result[user.id] = self._together(told)
         return result
+
+    def _together(self, told):
+        """The answer that the replies of all the accounts of one person make."""
+        busy = tuple(union(*(reply.busy for reply in told.values())))
+        limits = {a: reply.limit for a, reply in told.items() if reply.limit}
+        if not limits:
+            return BusyAnswer(busy)
+        account, (until, error) = min(limits.items(), key=lambda item: item[1][0])
+        return BusyAnswer(busy, self._in_words(account, error), until)
 
     def _ask_all(self, start, stop):
         """Ask the providers of all accounts at the same time.
 
-        :return: what went wrong by account, and the busy times of the others
+        :return: what went wrong by account, and the :class:`_Reply` of the others
         """
         problems, tasks, replies, answers = {}, {}, {}, {}
         for account in self:
@@ -131,7 +154,7 @@ class CalendarSyncAccount(models.Model):
             if reply.error:
                 problems[account] = self._in_words(account, reply.error)
             else:
-                replies[account] = reply.busy
+                replies[account] = reply
         pool.shutdown(wait=False, cancel_futures=True)
         self._settle_later(answers)
         return problems, replies
@@ -160,6 +183,8 @@ class CalendarSyncAccount(models.Model):
             )
         if isinstance(error, LOST):
             return account._why_not_asked("reconnect")
+        if isinstance(error, Unsupported):
+            return in_words(self.env, str(error))
         return self.env._(
             "%(provider)s could not be asked.", provider=account._provider_label()
         )

@@ -7,6 +7,7 @@ from odoo.exceptions import UserError
 from odoo.tools import SQL
 
 from .hr_interview_claim import SlotTaken
+from .hr_interview_people import aware
 
 
 class CalendarUnreachable(UserError):
@@ -72,15 +73,11 @@ class HrInterview(models.Model):
             self | self.child_ids,
         )
         trusting = self.company_id.interview_unreachable == "odoo"
-        silent = {user for user in people if not people[user].known}
         notes = []
         old = self._claims()
         for part in slot._parts():
             interview = part.interview_id
-            if interview.unknown_policy == "unknown":
-                asked = silent - set(interview.left_out_user_ids)
-            else:
-                asked = set()
+            asked = interview._silent(people, part)
 
             def free(user, interview=interview, part=part, asked=asked):
                 if user in asked and not trusting:
@@ -107,6 +104,17 @@ class HrInterview(models.Model):
             part.user_ids = choice.users
         old.unlink()
         return notes
+
+    def _silent(self, people, slot):
+        """Those of whom it is not known, and should be, whether they are free."""
+        if self.unknown_policy == "odoo":
+            return set()
+        stop = aware(slot.stop) + self._buffers()[1]
+        return {
+            user
+            for user in people
+            if not people[user].knows(stop) and not self._is_left_out(user, people)
+        }
 
     def _not_asked(self, users, people):
         return "\n".join(

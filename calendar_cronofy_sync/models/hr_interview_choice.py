@@ -187,7 +187,9 @@ class HrInterview(models.Model):
 
     def _member(self, user, person, lenient):
         unknown = not person.known and self.unknown_policy == "unknown" and not lenient
-        return Member(str(user.id), person.hours, person.busy, unknown)
+        trusting = lenient or self.unknown_policy == "odoo"
+        until = None if trusting else person.until
+        return Member(str(user.id), person.hours, person.busy, unknown, until)
 
     def _is_left_out(self, user, people=None):
         left_out = user in self.left_out_user_ids or user in (
@@ -198,10 +200,20 @@ class HrInterview(models.Model):
 
     # ------------------------------------------------------------------ why so few
 
+    def _doubtful(self, people):
+        """Those of whom not all is known up to the end of the range, and who are not
+        left out for it."""
+        end = aware(self.date_to)
+        return self.env["res.users"].browse(
+            user.id
+            for user, person in people.items()
+            if not person.knows(end) and not self._is_left_out(user, people)
+        )
+
     def _reasons(self, raw, people):
         """Why there are few slots or none; first those who could not be asked."""
         for user, person in people.items():
-            if not person.known and not self._is_left_out(user, people):
+            if user in self._doubtful(people):
                 yield self._unknown_reason(user, person)
         for step, search in zip(self._steps(), raw.singles, strict=True):
             prefix = f"{step.name}: " if self.child_ids else ""
@@ -216,6 +228,19 @@ class HrInterview(models.Model):
 
     def _unknown_reason(self, user, person):
         values = {"name": user.name, "problem": person.problem.rstrip(".")}
+        if person.known:
+            values["day"] = self._day(naive(person.until))
+            if self.unknown_policy == "odoo":
+                return self.env._(
+                    "%(name)s: unknown from %(day)s on (%(problem)s); counts as free "
+                    "then when Odoo knows of no meeting",
+                    **values,
+                )
+            return self.env._(
+                "%(name)s: unknown from %(day)s on (%(problem)s); does not count as "
+                "free then",
+                **values,
+            )
         if self.unknown_policy == "odoo":
             return self.env._(
                 "%(name)s: unknown, could not be asked (%(problem)s); counts as free "
@@ -281,13 +306,14 @@ class HrInterview(models.Model):
 
     def _trusting(self, search):
         """What it would give to rely on Odoo alone for those who cannot be asked."""
-        if self.unknown_policy != "unknown" or not search.unknown:
+        doubtful = self._doubtful(search.people)
+        if self.unknown_policy != "unknown" or not doubtful:
             return []
         raw = self._run(search.people, self._window(), lenient=True)
         slots = len(self._found(raw))
         if slots <= len(search.slots):
             return []
-        names = ", ".join(search.unknown.sudo().mapped("name"))
+        names = ", ".join(doubtful.sudo().mapped("name"))
         text = self.env._("relying on Odoo alone for %(names)s", names=names)
         values = {"unknown_policy": "odoo"}
         return [{"text": text, "slots": slots, "values": values}]

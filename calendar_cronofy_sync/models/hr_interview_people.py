@@ -12,6 +12,7 @@ import pytz
 from odoo import models
 
 from ..calsync.intervals import Interval, difference, union
+from .calendar_sync_busy import BusyAnswer
 
 
 def aware(moment: datetime) -> datetime:
@@ -24,15 +25,8 @@ def naive(moment: datetime) -> datetime:
     return moment.astimezone(timezone.utc).replace(tzinfo=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a connected calendar would say."""
-
-    intervals: tuple[Interval, ...]
-    problem: str = ""
-
-
-NOTHING = Answer(())
+#: what an empty calendar would say
+NOTHING = BusyAnswer(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +39,18 @@ class Person:
     meetings: tuple[Interval, ...]
     #: what the connected calendars say; None when they could not be asked
     live: tuple[Interval, ...] | None
-    #: why they could not be asked, in the reader's language
+    #: why they could not be asked, or not for longer, in the reader's language
     problem: str = ""
+    #: from then on nothing is known; None: all that was asked for is
+    until: datetime | None = None
 
     @property
     def known(self) -> bool:
         return self.live is not None
+
+    def knows(self, stop: datetime) -> bool:
+        """Is it known when they are busy, up to then?"""
+        return self.known and (self.until is None or stop <= self.until)
 
     @property
     def busy(self) -> tuple[Interval, ...]:
@@ -96,6 +96,7 @@ class HrInterviewPeople(models.AbstractModel):
                 meetings=tuple(meetings.get(user.id, ())),
                 live=live,
                 problem=problem,
+                until=answer and answer.until,
             )
         return people
 

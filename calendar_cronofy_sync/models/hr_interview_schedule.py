@@ -3,7 +3,7 @@
 from odoo import models
 from odoo.exceptions import AccessError
 
-from .hr_interview_people import naive
+from .hr_interview_people import aware, naive
 
 
 class HrInterview(models.Model):
@@ -53,7 +53,7 @@ class HrInterview(models.Model):
             "stop": _text(self.stop),
             "parameters": self._parameters(),
             "people": [
-                self._person(user, person, search.people)
+                self._person(user, person, search)
                 for user, person in search.people.items()
             ],
             "slots": [
@@ -97,13 +97,15 @@ class HrInterview(models.Model):
             ],
         }
 
-    def _person(self, user, person, people):
+    def _person(self, user, person, search):
+        doubtful = not person.knows(aware(self.date_to))
         return {
             "id": user.id,
             "name": user.name,
             "known": person.known,
-            "left_out": self._is_left_out(user, people),
-            "problem": person.problem,
+            "left_out": self._is_left_out(user, search.people),
+            "problem": person.problem if doubtful else "",
+            "until": _text(person.until and naive(person.until)),
             "busy": [[_text(naive(a)), _text(naive(b))] for a, b in person.busy],
             "hours": [[_text(naive(a)), _text(naive(b))] for a, b in person.hours],
         }

@@ -34,6 +34,8 @@ SENTENCES = (
     _lt("Cronofy has lost the connection to the calendar: connect it again."),
     _lt("Cronofy has not read the calendar yet."),
     _lt("Cronofy knows no series, only their occurrences."),
+    _lt("Cronofy tells busy times no further than 201 days ahead."),
+    _lt("Cronofy tells no busy times from so long ago."),
     _lt("Cronofy was not given access to the calendar."),
     _lt("Google gave no lasting permission."),
     _lt("Only events that were made in Odoo can be changed."),

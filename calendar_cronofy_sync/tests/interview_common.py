@@ -55,25 +55,33 @@ class InterviewCase(TransactionCase):
         cls.applicant = cls.new_applicant("Alex Applicant")
         #: what the connected calendars say; a user who is missing is not connected
         cls.live = {user.id: [] for user in (cls.ann, cls.bob, cls.carl, cls.dora)}
+        #: up to when those of somebody are told, in a calendar that does not know more
+        cls.until = {}
         cls.asked = []
         case = cls
 
         def busy(self, users, start, stop):
             case.asked.append(users)
-            return {
-                user.id: (
-                    BusyAnswer(tuple(case.live[user.id]))
-                    if user.id in case.live
-                    else BusyAnswer(None, "no connection")
-                )
-                for user in users
-            }
+            return {user.id: case.answer(user.id, start, stop) for user in users}
 
         accounts = cls.env.registry["calendar.sync.account"]
         cls.classPatch(accounts, "_busy", busy)
 
+    @classmethod
+    def answer(cls, user_id, start, stop):
+        if user_id not in cls.live:
+            return BusyAnswer(None, "no connection")
+        until = cls.until.get(user_id, stop)
+        if until <= start:
+            return BusyAnswer(None, "not so far ahead")
+        busy = tuple(cls.live[user_id])
+        if until < stop:
+            return BusyAnswer(busy, "not so far ahead", until)
+        return BusyAnswer(busy)
+
     def setUp(self):
         super().setUp()
+        self.addCleanup(self.until.clear)
         live = dict(self.live)
         self.addCleanup(lambda: (self.live.clear(), self.live.update(live)))
 

@@ -195,10 +195,10 @@ class TestCronofyConnect(SimulatorMixin, HttpCase):
         )
         return parse_qs(urlsplit(asked).query), account
 
-    def busy(self):
+    def busy(self, first=0, last=7):
         now = datetime.now(timezone.utc)
         return self.env["calendar.sync.account"]._busy(
-            self.ann, now, now + timedelta(days=7)
+            self.ann, now + timedelta(days=first), now + timedelta(days=last)
         )[self.ann.id]
 
     def test_availability_only_is_what_one_gets_and_asks_for_least(self):
@@ -227,6 +227,24 @@ class TestCronofyConnect(SimulatorMixin, HttpCase):
         answer = self.busy()
         self.assertIsNone(answer.intervals)
         self.assertTrue(answer.problem)
+
+    def test_as_far_as_cronofy_knows_busy_times_are_known(self):
+        _asked, account = self.connect()
+        account.with_user(self.ann).action_activate()
+        account.calendar_ids.is_busy = True
+        day = datetime.now(timezone.utc).date() + timedelta(days=2)
+        self.sim.add_event("ann", "Work", "Secret", f"{day} 09:00", f"{day} 10:00")
+        answer = self.busy(0, 300)
+        self.assertEqual(len(answer.intervals), 1)
+        now = datetime.now(timezone.utc)
+        self.assertLess(answer.until, now + timedelta(days=201))
+        self.assertGreater(answer.until, now + timedelta(days=198))
+        self.assertIn("201 days", answer.problem)
+        answer = self.busy(210, 220)
+        self.assertIsNone(answer.intervals)
+        self.assertIn("201 days", answer.problem)
+        answer = self.busy(0, 190)
+        self.assertEqual((answer.until, answer.problem), (None, ""))
 
     def test_two_way_asks_for_what_it_needs(self):
         asked, account = self.connect("two_way")

@@ -156,6 +156,16 @@ class TestInterviewBooking(InterviewCase):
         interview.action_book([own])
         self.assertEqual(interview.state, "booked")
 
+    def test_what_a_calendar_does_not_tell_yet_is_no_reason_to_book(self):
+        interview = self.searched()
+        self.until[self.ann.id] = span("Mo", "12:00", "13:00").start
+        with self.assertRaisesRegex(CalendarUnreachable, "not so far ahead"):
+            self.book(interview, "12:00")
+        interview.unknown_policy = "leave_out"
+        interview.action_find_slots()
+        interview.action_book(self.slot(interview, "10:00").id)
+        self.assertEqual(interview.state, "booked")
+
     def test_only_open_slots_of_this_interview(self):
         interview, other = self.searched(), self.searched()
         with self.assertRaises(SlotTaken):

@@ -119,6 +119,34 @@ class TestInterviewSlots(InterviewCase):
         self.assertIn("Bob", interview.reasons)
         self.assertIn("unknown", interview.reasons)
 
+    def test_as_far_as_a_calendar_tells_its_owner_is_known(self):
+        self.until[self.bob.id] = span("Mo", "12:00", "13:00").start
+        self.meeting(self.bob, "Mo", "14:00", "15:00")
+        interview = self.new_interview(self.ann | self.bob)
+        interview.action_find_slots()
+        self.assertEqual(self.starts(interview), WORKDAY[:4])
+        self.assertFalse(interview.unknown_user_ids)
+        self.assertIn("Bob: unknown from", interview.reasons)
+        self.assertIn("(not so far ahead); does not count as free", interview.reasons)
+        schedule = interview.get_schedule()
+        self.assertEqual(schedule["people"][1]["until"], "2026-11-30 12:00:00")
+        trusting = schedule["relaxations"][0]
+        interview.write(trusting["values"])
+        interview.action_find_slots()
+        self.assertEqual(self.starts(interview), [h for h in WORKDAY if h != "14:00"])
+        self.assertIn("counts as free then when", interview.reasons)
+        interview.unknown_policy = "leave_out"
+        interview.action_find_slots()
+        self.assertEqual(self.starts(interview), WORKDAY[:4], "asked, so not left out")
+
+    def test_what_lies_behind_the_range_is_nobodys_problem(self):
+        self.until[self.ann.id] = span("Tu", "00:00", "01:00").start
+        interview = self.new_interview()
+        schedule = interview.get_schedule()
+        self.assertEqual(self.starts(interview), WORKDAY)
+        self.assertNotIn("unknown", interview.reasons)
+        self.assertEqual(schedule["people"][0]["problem"], "")
+
     def test_the_recruiter_may_leave_the_unknown_out_or_trust_odoo(self):
         del self.live[self.bob.id]
         self.meeting(self.bob, "Mo", "08:00", "09:00")

@@ -9,7 +9,7 @@ import requests
 
 from calsync import errors, transport
 from calsync.providers import cronofy
-from calsync.providers.cronofy import CronofyProvider, hosts, secrets_of
+from calsync.providers.cronofy import DAYS_AHEAD, CronofyProvider, hosts, secrets_of
 from calsync.values import Grant, When, Window, Write
 from simulators.cronofy import DEMO_SECRET
 from tests.contract.worlds import (
@@ -475,6 +475,17 @@ def test_busy_times_in_the_persons_own_zone(world, sim, provider):
         at(2).start.replace(hour=23) - timedelta(days=1),
         at(2).start.replace(hour=23),
     )
+
+
+def test_how_far_busy_times_are_told(world, provider):
+    until, beyond = provider.busy_until()
+    assert until - NINE > timedelta(days=198)
+    assert provider.busy([world.calendar], NINE, until)[world.calendar] == ()
+    later = until + timedelta(seconds=1)
+    answer = provider.busy([world.calendar], NINE, later)[world.calendar]
+    assert isinstance(answer, errors.Unsupported)
+    assert str(answer) == str(beyond)
+    assert str(DAYS_AHEAD) in str(beyond)
 
 
 def test_our_own_events_and_doubtful_ones_are_busy(world, sim, provider):

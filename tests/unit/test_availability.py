@@ -231,6 +231,16 @@ def test_without_people_every_place_on_the_grid_is_a_slot(groups):
     assert found.slots[0].members == frozenset()
 
 
+def test_what_nobody_knows_any_more_is_never_free():
+    ann = person("ann", "9:00-10:00", "8:00-13:00", until=at("12:00"))
+    found = search(everybody(ann), "8:00-14:00")
+    assert times(found) == ["8:00", "10:00", "11:00"]
+    lost = {reason.kind: reason.starts for reason in found.reasons}
+    assert lost == {"hours": 1, "unknown": 1, "busy": 1, "group": 3}
+    found = search(everybody(ann), "8:00-14:00", buffer_after=minutes(15))
+    assert times(found) == ["10:00"], "who knows what comes after 12:00"
+
+
 def test_somebody_unknown_is_never_free():
     ann, zoe = person("ann"), person("zoe", unknown=True)
     assert starts(everybody(ann, zoe)) == []

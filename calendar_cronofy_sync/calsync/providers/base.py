@@ -110,6 +110,9 @@ class Provider(Protocol):
     ) -> Mapping[str, tuple[Interval, ...] | SyncError]:
         """The busy times of each calendar, merged; an error where nothing is known."""
 
+    def busy_until(self) -> tuple[datetime, SyncError] | None:
+        """Up to when ``busy`` can tell, and why no further; None: as far as asked."""
+
     def watch(
         self, calendar_id: str, *, address: str, channel_id: str, secret: str
     ) -> Channel:

@@ -123,6 +123,8 @@ PER_SECOND, PER_MINUTE = 50, 500
 BATCH = 50
 #: days that Cronofy's copy of a calendar spans, seen from today
 DAYS_BACK, DAYS_AHEAD = 42, 201
+PAST = "Cronofy tells no busy times from so long ago."
+FAR = "Cronofy tells busy times no further than 201 days ahead."
 #: Which states of a period keep a slot from being free. Cronofy shows "tentative" and
 #: "unknown" apart from "busy"; whoever offers slots had better believe both.
 BLOCKING = frozenset({"busy", "tentative", "unknown"})
@@ -644,14 +646,13 @@ class CronofyProvider:
             for calendar_id in calendar_ids
         }
         asked = [key for key, value in found.items() if isinstance(value, list)]
-        oldest, newest = self._cached()
+        oldest, _newest = self._cached()
+        newest, beyond = self.busy_until()
         if not asked or stop <= start:
             return {key: _merged(value) for key, value in found.items()}
-        if start < oldest or stop > newest:
-            beyond = Unsupported(
-                f"Cronofy knows calendars for {DAYS_AHEAD} days ahead only.",
-                reason="window",
-            )
+        if start < oldest:
+            return found | dict.fromkeys(asked, Unsupported(PAST, reason="window"))
+        if stop > newest:
             return found | dict.fromkeys(asked, beyond)
         tzid = self._zone(info) or "Etc/UTC"
         zone = ZoneInfo(tzid)
@@ -667,6 +668,9 @@ class CronofyProvider:
             for item in items:
                 self._note_busy(found, item, zone, Interval(start, stop))
         return {key: _merged(value) for key, value in found.items()}
+
+    def busy_until(self) -> tuple[datetime, SyncError]:
+        return self._cached()[1], Unsupported(FAR, reason="window")
 
     def _cached(self) -> tuple[datetime, datetime]:
         today = datetime.combine(self._now().date(), datetime.min.time(), UTC)

@@ -308,6 +308,9 @@ class GoogleProvider:
             for calendar_id in calendar_ids
         }
 
+    def busy_until(self) -> None:
+        """As far as asked."""
+
     # ------------------------------------------------------------------------- writing
 
     def push(self, calendar_id: str, writes: Sequence[Write]) -> list[Outcome]:

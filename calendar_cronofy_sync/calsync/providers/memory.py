@@ -463,6 +463,9 @@ class MemoryProvider:
                 found[calendar_id] = err
         return found
 
+    def busy_until(self) -> None:
+        """As far as asked."""
+
     # ------------------------------------------------------------------------- writing
 
     @_one_at_a_time

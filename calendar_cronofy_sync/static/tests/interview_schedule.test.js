@@ -49,6 +49,18 @@ test("the week begins with the first slot, in the interview's zone", async () =>
     expect(model.lastDay.toISODate()).toBe("2026-06-05");
 });
 
+test("behind what a calendar can tell nobody is shown as free", async () => {
+    const { model } = await loaded();
+    model.data.people[0].until = "2026-06-03 00:00:00";
+    expect(model.days.map(({ lanes }) => lanes[0].known)).toEqual([
+        true,
+        true,
+        false,
+        false,
+        false,
+    ]);
+});
+
 test("busy blocks lie in the lane of their person; who is left out has none", async () => {
     const { model } = await loaded();
     const [lane] = model.days[0].lanes;

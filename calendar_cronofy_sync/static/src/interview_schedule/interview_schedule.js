@@ -70,7 +70,7 @@ export class InterviewSchedule extends Component {
     }
 
     laneLabel(lane) {
-        if (!lane.person.known) {
+        if (!lane.known) {
             return _t("%s: not known when free", lane.person.name);
         }
         const busy = lane.blocks.map((block) => block.label).join(", ");

@@ -152,6 +152,7 @@ export class ScheduleModel {
     lanesOf(day) {
         return this.people.map((person) => ({
             person,
+            known: this.isKnown(person, day),
             blocks: person.busy
                 .filter(
                     ([a, b]) =>
@@ -159,6 +160,11 @@ export class ScheduleModel {
                 )
                 .map(([a, b]) => ({ ...this.place(day, a, b), label: this.span(a, b) })),
         }));
+    }
+
+    /** Is all of the day known? Not every service can tell as far ahead as one likes. */
+    isKnown(person, day) {
+        return person.known && (!person.until || this.local(person.until) >= day.endOf("day"));
     }
 
     /** Where in the day's column it lies, in percent. */
