@@ -1,7 +1,8 @@
 """A run that is only rehearsed: everything is planned and nothing is kept.
 
 The rehearsal is the run itself, carried out in a savepoint that is rolled back, with a
-provider that has fetched everything before and writes nothing. What the journal would say is the preview.
+provider that has fetched everything before and writes nothing. What the journal would
+say is the preview.
 """
 
 from datetime import datetime, timezone

@@ -128,7 +128,8 @@ class HrInterview(models.Model):
         self._lock()
         people = self._people(coming, *self._around(self.start, self.stop), self)
         person = people[coming]
-        if not person.knows(aware(self.stop) + self._buffers()[1]) and self.unknown_policy != "odoo":
+        known = person.knows(aware(self.stop) + self._buffers()[1])
+        if not known and self.unknown_policy != "odoo":
             raise UserError(self._not_asked(coming, people))
         if not self._is_free(person, self.start, self.stop):
             raise SlotTaken(
