@@ -6,6 +6,7 @@ their names.
 """
 
 import re
+from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytz
@@ -262,6 +263,7 @@ class InterviewPage(http.Controller):
             "thanks": bool(params.get("thanks")),
             "days": days,
             "looking": looking,
+            "minutes": self._minutes(interview, slots),
             "later": later and {**kept, "tz": zone, "day": later},
             "zone": zone,
             "zones": pytz.common_timezones,
@@ -310,6 +312,15 @@ class InterviewPage(http.Controller):
             return interview._slots_for_page(moving), False
         slots = interview._choosable()
         return slots, not slots
+
+    def _minutes(self, interview, slots):
+        """How long it takes: the slots, else the meeting; 0 where there is no one
+        answer."""
+        if interview.child_ids:
+            return 0
+        spans = slots or interview.filtered("start")
+        lengths = {span.stop - span.start for span in spans}
+        return len(lengths) == 1 and lengths.pop() // timedelta(minutes=1)
 
     def _first_day(self, params):
         try:

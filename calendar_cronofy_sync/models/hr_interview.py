@@ -20,6 +20,8 @@ from .hr_interview_people import naive
 
 _logger = logging.getLogger(__name__)
 
+#: what an offer promises: when one of them changes, its slots are void
+PROMISED = {"duration", "step", "panel_ids", "child_ids"}
 #: what a search depends on: when one of them changes, the slots found before are void
 PARAMETERS = {
     "duration",
@@ -365,13 +367,44 @@ class HrInterview(models.Model):
 
     def write(self, vals):
         self._check_meeting(vals.get("event_id"))
+        broken = self.filtered(lambda interview: interview._breaks_offer(vals))
         result = super().write(self._whole_days(vals))
+        for interview in broken:
+            interview._root()._void_offer()
         if PARAMETERS & vals.keys():
             drafts = (self | self.parent_id).filtered(lambda i: i.state == "draft")
             drafts.slot_ids.unlink()
         if vals.get("expires_at"):
             self._trigger_scheduler(fields.Datetime.to_datetime(vals["expires_at"]))
         return result
+
+    def _breaks_offer(self, vals):
+        """Is this offered, and would no longer be what was offered?"""
+        changed = {
+            name
+            for name in PROMISED & vals.keys()
+            if name.endswith("_ids") or vals[name] != self[name]
+        }
+        return bool(changed) and self._root().state == "offered"
+
+    def _void_offer(self):
+        """The offered slots are not what is looked for any more."""
+        slots = self._open_slots()
+        if not slots:
+            return
+        slots._release()
+        slots.state = "gone"
+        self._tell(
+            self.env._(
+                "What the interview needs has changed, so the slots offered before are "
+                "void. The applicant's page looks for others."
+            )
+            if self.refill
+            else self.env._(
+                "What the interview needs has changed, so the slots offered before are "
+                "void. Withdraw the offer, find free slots and offer them."
+            )
+        )
 
     def _check_meeting(self, chosen):
         """What becomes of an interview is done to its meeting with every right: nobody

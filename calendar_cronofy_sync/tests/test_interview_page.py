@@ -2,6 +2,7 @@
 
 import re
 from contextlib import contextmanager
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 from lxml import html
@@ -161,6 +162,58 @@ class TestInterviewPage(InterviewCase, HttpCase):
         self.assertIn("America/New York (UTC-05:00)", text)
         self.assertIn("Europe/Brussels (UTC+01:00)", text)
         self.assertRegex(re.sub(r"\s+", " ", text), r"10:00.AM.{0,60}4:00.PM")
+
+    def duration(self, answer):
+        facts = html.fromstring(answer.text).xpath("//dl")[0].text_content()
+        found = re.search(r"Duration\s+(\d+) minutes", facts)
+        return found and int(found[1])
+
+    def test_how_long_it_really_takes(self):
+        interview = self.offered(duration=90, step=90)
+        self.assertEqual(self.duration(self.get(interview)), 90)
+        self.post(interview, "/book", slot_id=interview.slot_ids[0].id)
+        interview.duration = 30  # for the next one
+        self.env.flush_all()
+        self.assertEqual(self.duration(self.get(interview)), 90)
+        self.assertEqual(self.duration(self.get(interview, "/move")), 30)
+        event = interview.event_id.sudo()
+        event.stop = event.start + timedelta(minutes=45)
+        self.env.flush_all()
+        self.assertEqual(self.duration(self.get(interview)), 45)
+
+    def test_what_is_offered_is_what_one_gets(self):
+        """Slots found for other needs are void, and others are looked for."""
+        changes = (
+            {"duration": 120},
+            {"step": 30},
+            {"panel_ids": [Command.create({"user_ids": [Command.set(self.bob.ids)]})]},
+        )
+        for change in changes:
+            with self.subTest(change):
+                interview = self.offered(slots=["09:00"])
+                before = self.applicant.message_ids
+                [old] = interview.slot_ids
+                interview.write(change)
+                self.env.flush_all()
+                self.assertEqual(old.state, "gone")
+                told = self.applicant.message_ids - before
+                self.assertEqual(len(told), 1)
+                self.assertIn("page looks for others", told.body)
+                answer = self.post(interview, "/book", slot_id=old.id)
+                self.assertEqual(answer.status_code, 409)
+                self.assertIn("faster", answer.text)
+                fresh = self.offered_ids(answer)
+                self.assertTrue(fresh)
+                self.assertNotIn(old.id, fresh)
+                minutes = self.duration(self.get(interview))
+                self.assertEqual(minutes, interview.duration)
+        interview = self.offered(slots=["09:00"])
+        before = self.applicant.message_ids
+        interview.write({"duration": interview.duration, "buffer_before": 5})
+        self.assertEqual(interview.slot_ids.state, "proposed", "still what is needed")
+        interview.write({"refill": False, "duration": 30})
+        told = self.applicant.message_ids - before
+        self.assertIn("Withdraw the offer", told.body)
 
     def test_moving_and_the_deadline(self):
         interview = self.offered()
