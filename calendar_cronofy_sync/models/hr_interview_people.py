@@ -184,15 +184,19 @@ class HrInterviewPeople(models.AbstractModel):
     def _own_times(self, users, interviews):
         """What the interviews' own entries take in calendars that Odoo writes to.
 
-        Only there: in a calendar that Odoo merely asks, a busy time is somebody else's.
+        Only there, or where it has written the entry: in a calendar that Odoo merely
+        asks, a busy time is somebody else's.
         """
-        accounts = self.env["calendar.sync.account"].sudo()
-        domain = [("user_id", "in", users.ids), ("mode", "=", "two_way")]
-        written = accounts.search(domain).user_id
+        written = self.env["calendar.sync.account"]._exporting().user_id
         result = {}
         domain = [("interview_id", "in", interviews.ids), ("kind", "=", 0)]
         for claim in self.env["hr.interview.claim"].sudo().search(domain):
-            if claim.user_id in written:
+            entry = (
+                claim.slot_id.hold_event_id
+                if claim.held
+                else (claim.interview_id.event_id)
+            )
+            if claim.user_id in written | entry.sync_link_ids.user_id:
                 span = Interval(aware(claim.start), aware(claim.stop))
                 result.setdefault(claim.user_id.id, []).append(span)
         return result

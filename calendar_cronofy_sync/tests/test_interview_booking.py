@@ -23,6 +23,21 @@ class TestInterviewBooking(InterviewCase):
         interview.action_find_slots()
         return interview
 
+    def exporting(self, user):
+        """A connection to whose target Odoo's meetings are written."""
+        account = self.env["calendar.sync.account"].create(
+            {"user_id": user.id, "provider": "google", "state": "active"}
+        )
+        account.target_calendar_id = account.calendar_ids.create(
+            {
+                "account_id": account.id,
+                "remote_id": "odoo",
+                "name": "Odoo",
+                "access_role": "owner",
+            }
+        )
+        return account
+
     # -- what a booking makes
 
     def test_a_booking_is_one_meeting_of_all_interviewers_and_one_mail(self):
@@ -83,26 +98,56 @@ class TestInterviewBooking(InterviewCase):
 
     def test_odoo_invites_whoever_the_sync_does_not_reach(self):
         """A connection without a calendar for Odoo's meetings reaches nobody."""
-        accounts = self.env["calendar.sync.account"].create(
-            [
-                {"user_id": user.id, "provider": "google", "state": "active"}
-                for user in (self.ann, self.bob)
-            ]
-        )
-        accounts[0].target_calendar_id = accounts.calendar_ids.create(
-            {
-                "account_id": accounts[0].id,
-                "remote_id": "odoo",
-                "name": "Odoo",
-                "access_role": "owner",
-            }
-        )
+        self.exporting(self.ann)
+        self.exporting(self.bob).target_calendar_id = False
         interview = self.searched(self.ann | self.bob)
         self.book(interview, "09:00")
         invited = interview._unreached(interview.event_id.sudo()).partner_id
         self.assertEqual(invited, self.bob.partner_id)
         mails = self.env["mail.mail"].sudo().search([("subject", "like", "Invitation")])
         self.assertEqual(mails.recipient_ids, self.bob.partner_id)
+
+    def test_a_busy_time_is_our_own_only_where_we_write_to(self):
+        """A slot of the interview itself is free for it, a stranger's time is not."""
+        account = self.exporting(self.ann)
+        calendar = account.target_calendar_id
+        interview = self.searched()
+        self.book(interview, "09:00")
+        event = interview.event_id.sudo()
+        event.sync_link_ids.unlink()
+        taken = [span("Mo", "09:00", "10:00")]
+        self.live[self.ann.id] = taken
+
+        def free():
+            window = (taken[0].start, taken[0].stop)
+            people = interview._people(self.ann, *window, interview)
+            return not people[self.ann].live
+
+        writing = {
+            "mode": "two_way",
+            "state": "active",
+            "target_calendar_id": calendar.id,
+        }
+        cases = (
+            ({}, True),
+            ({"mode": "availability"}, False),
+            ({"target_calendar_id": False}, False),
+            ({"state": "paused"}, False),
+            ({"state": "revoked"}, False),
+        )
+        for values, ours in cases:
+            with self.subTest(values):
+                account.write(writing | values)
+                self.assertEqual(free(), ours)
+        self.env["calendar.sync.link"].create(
+            {
+                "event_id": event.id,
+                "calendar_id": calendar.id,
+                "remote_id": "x",
+                "origin": "odoo",
+            }
+        )
+        self.assertTrue(free(), "written there before")
 
     # -- asked once more
 
@@ -232,10 +277,7 @@ class TestInterviewBooking(InterviewCase):
         interview = self.searched(step=30)
         self.book(interview, "09:00")
         event, token = interview.event_id, interview.access_token
-        account = self.env["calendar.sync.account"].sudo()
-        account.create(
-            {"user_id": self.ann.id, "provider": "google", "state": "active"}
-        )
+        self.exporting(self.ann)
         self.live[self.ann.id] = [span("Mo", "09:00", "10:00")]  # our own entry
         interview.action_find_slots()
         self.assertIn("09:30", self.starts(interview))
