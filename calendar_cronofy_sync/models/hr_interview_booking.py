@@ -136,7 +136,8 @@ class HrInterview(models.Model):
         self.env.cr.execute(
             SQL(
                 "SELECT id FROM hr_interview WHERE id IN %s FOR UPDATE", tuple(self.ids)
-            )
+            ),
+            log_exceptions=False,  # to be the later one is no error
         )
 
     # ------------------------------------------------------------------ the meeting

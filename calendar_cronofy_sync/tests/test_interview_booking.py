@@ -3,14 +3,52 @@
 import contextlib
 from unittest.mock import patch
 
-from odoo import Command
+from psycopg2.errors import SerializationFailure
+
+from odoo import SUPERUSER_ID, Command, api
 from odoo.exceptions import UserError
-from odoo.tests import tagged
+from odoo.modules.registry import Registry
+from odoo.tests import BaseCase, get_db_name, tagged
 from odoo.tools import format_date
 
 from ..models.hr_interview_booking import CalendarUnreachable
 from ..models.hr_interview_claim import SlotTaken
 from .interview_common import MONDAY, InterviewCase, span, utc
+
+
+@tagged("post_install", "-at_install")
+class TestParallelChanges(BaseCase):
+    """Two workers, each with a connection of its own to the database."""
+
+    @contextlib.contextmanager
+    def worker(self):
+        with Registry(get_db_name()).cursor() as cr:
+            yield api.Environment(cr, SUPERUSER_ID, {})
+
+    def setUp(self):
+        super().setUp()
+        with self.worker() as env:
+            applicant = env["hr.applicant"].create({"partner_name": "Worker test"})
+            interview = env["hr.interview"].create({"applicant_id": applicant.id})
+            self.ids = interview.ids
+        self.addCleanup(self.clean)
+
+    def clean(self):
+        with self.worker() as env:
+            env["hr.interview"].browse(self.ids).applicant_id.unlink()
+
+    def test_who_comes_second_starts_again_and_no_error_is_logged(self):
+        with self.worker() as one, self.worker() as two:
+            interview = one["hr.interview"].browse(self.ids)
+            self.assertEqual(interview.state, "draft")
+            two["hr.interview"].browse(self.ids)._cancel()
+            two.cr.commit()
+            with (
+                self.assertNoLogs("odoo.sql_db", "WARNING"),
+                self.assertRaises(SerializationFailure),
+            ):
+                interview._lock()
+            one.cr.rollback()
 
 
 @tagged("post_install", "-at_install")
