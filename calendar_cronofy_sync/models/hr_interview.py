@@ -631,13 +631,16 @@ class HrInterview(models.Model):
         upcoming = Domain("state", "=", "booked") & Domain("start", ">", now)
         upcoming &= Domain("event_id", "!=", False)
         booked = self.search(upcoming, order="start", limit=500)
+        roomless = self._waiting_for_room()
+        work = [(interview, "_offer_by_itself") for interview in waiting]
+        work += [(interview, "_complete") for interview in roomless]
         cron = self.env["ir.cron"]
-        cron._commit_progress(remaining=len(waiting) + 1)
-        for interview in waiting:
-            interview._each("_offer_by_itself")
+        cron._commit_progress(remaining=len(work) + 1)
+        for interview, method in work:  # each of them waits for the network
+            interview._each(method)
             if not cron._commit_progress(1):
                 return
-        self._complete_waiting()
+            self.env.invalidate_all()  # meanwhile people go on
         booked._each("_watch_meetings")
         cron._commit_progress(1)
 
@@ -666,6 +669,8 @@ class HrInterview(models.Model):
 
     def _offer_by_itself(self):
         """Offer what is free to an applicant who reached the stage for it."""
+        if not self.auto_offer or self.state != "draft":
+            return
         self.auto_offer = False
         try:
             self._keep_slots(self._look())

@@ -86,12 +86,14 @@ class HrInterview(models.Model):
         )
 
     @api.model
-    def _complete_waiting(self):
-        """Fetch the rooms that are missing and send the mails that wait for them."""
-        domain = [("mail_waiting", "!=", False), ("state", "=", "booked")]
-        self.search(domain)._each("_complete")
+    def _waiting_for_room(self):
+        """The interviews whose mails wait for a video link."""
+        return self.search([("mail_waiting", "!=", False), ("state", "=", "booked")])
 
     def _complete(self):
+        """Fetch the rooms that are missing and send the mail that waits for them."""
+        if not self.mail_waiting or self.state != "booked":
+            return
         for step in self._without_link():
             step._fetch_room()
         missing = self._without_link()

@@ -125,7 +125,7 @@ class TestCronofyConferencing(CronofyCase):
         self.assertFalse(interview.event_id.videocall_location, "made by the provider")
         self.sync()
         with patch.object(self.env.registry["mail.mail"], "send"):
-            self.env["hr.interview"]._complete_waiting()
+            self.env["hr.interview"]._waiting_for_room()._each("_complete")
         [there] = self.sim.events("ann", "Odoo")
         link = there["conferencing"]["join_url"]
         self.assertEqual(interview.event_id.videocall_location, link)

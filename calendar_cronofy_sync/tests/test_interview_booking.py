@@ -128,6 +128,36 @@ class TestInterviewBooking(InterviewCase):
         )
         self.assertIn("URL:", interview._ics())
 
+    def test_what_waits_for_the_network_is_committed_one_by_one(self):
+        """And what a person has done meanwhile counts."""
+        for number in range(3):
+            interview = self.searched(applicant=self.new_applicant(f"Alex {number}"))
+            interview.action_book(interview.slot_ids[number].id)
+            interview.sudo().mail_waiting = "booked"
+        interviews = self.env["hr.interview"]._waiting_for_room()
+        steps = []
+
+        def mail(interview, kind):
+            steps.append(interview.id)
+            if interview == interviews[0]:  # somebody else cancels the last one
+                self.env.cr.execute(
+                    "UPDATE hr_interview SET mail_waiting = NULL WHERE id = %s",
+                    [interviews[2].id],
+                )
+
+        with (
+            patch.object(self.env.registry["hr.interview"], "_mail", mail),
+            patch.object(
+                self.env.registry["ir.cron"],
+                "_commit_progress",
+                lambda *a, **k: steps.append("committed") or 1,
+            ),
+        ):
+            self.env["hr.interview"]._cron_interviews()
+        one, two, _three = interviews.ids
+        done = "committed"
+        self.assertEqual(steps, [done, one, done, two, done, done, done])
+
     def test_one_line_in_the_chatter_per_change(self):
         interview = self.searched()
         before = self.applicant.message_ids
