@@ -263,7 +263,7 @@ class CalendarSyncRunLine(models.Model):
         return way_back(write, present[write.remote_id], known)
 
     def _undone(self, remote):
-        """The provider has done its part: ``remote`` is what it has now, if anything."""
+        """The provider has done its part; ``remote`` is what it has now, or None."""
         link = self._link()
         if remote is None:
             link.write({"etag": False, "base": False, "state": "synced"})
