@@ -7,7 +7,7 @@ and its exceptions mean for them is worked out here.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from itertools import islice
@@ -114,6 +114,7 @@ def lay_out(
     rule: str,
     first: When,
     events: Sequence[tuple[object, When]],
+    gone: Collection[str] = (),
 ) -> Layout:
     """Fit the events of a recurrence made in Odoo to its rule.
 
@@ -123,6 +124,8 @@ def lay_out(
     :param rule: RRULE line
     :param first: when the rule's first appointment takes place
     :param events: (key, when) of the events that exist
+    :param gone: :func:`.values.moment` of the places whose occurrence was deleted
+        remotely: an occurrence does not come back, so no event gets one of them
     :raises RuleUnreadable: the rule cannot be expanded
     """
     starts = [when.start for _key, when in events]
@@ -133,6 +136,7 @@ def lay_out(
     found = expand([rule], first.start, tz=first.tz or "UTC", until=until)
     slots = [o.start for o in islice(found, MOST) if ends or o.start <= last]
     taken = {moment(slot): slot for slot in slots}
+    blocked = [taken.pop(key) for key in list(taken) if key in gone]
     places, others = {}, []
     for key, when in sorted(events, key=lambda pair: pair[1].start):
         slot = taken.pop(moment(when.start), None)
@@ -143,7 +147,7 @@ def lay_out(
     free = sorted(taken.values())
     places.update(zip(others, free, strict=False))
     strays = tuple(others[len(free) :])
-    exdates = [_exdate(slot) for slot in free[len(others) :]]
+    exdates = [_exdate(slot) for slot in sorted([*free[len(others) :], *blocked])]
     return Layout((rule, *exdates), places, strays)
 
 

@@ -206,8 +206,17 @@ class CalendarSyncSeries(models.Model):
             self._rule(recurrence, first),
             first,
             [(event.id, values[event].when) for event in events],
+            self._gone().keys(),
         )
         return Fields(when=first, **common), layout
+
+    def _gone(self):
+        """The exceptions that are deletions, by their original start."""
+        return {
+            key: exception
+            for key, exception in (self.exceptions or {}).items()
+            if exception["status"] == "cancelled"
+        }
 
     def _first(self, recurrence, times, tz):
         """When the rule begins. It stays where it was while occurrences still follow
@@ -311,6 +320,8 @@ class CalendarSyncSeries(models.Model):
         self.base = self.base.get("next") or self.base
         sent = Fields.from_json(self.base["fields"])
         moved = write.verb == "insert" or write.recurrence is not None
+        # what was deleted stays so as long as the dates are counted from the same start
+        kept = {} if write.verb == "insert" or "when" in write.changed else self._gone()
         names = frozenset(FIELD_NAMES) if moved else write.changed
         self.write(
             {
@@ -318,7 +329,7 @@ class CalendarSyncSeries(models.Model):
                 # somebody may have gone on typing while the request was on its way
                 "state": "synced" if self._as_agreed() else "pending",
                 "error": False,
-                "exceptions": {} if moved else self.exceptions,
+                "exceptions": kept if moved else self.exceptions,
             }
         )
         for link in self.link_ids:

@@ -291,6 +291,24 @@ class TestSyncSeries(SyncCase):
                 self.assertEqual(len(recurrence.calendar_event_ids), 3)
                 self.assertQuiet()
 
+    def test_an_occurrence_deleted_there_and_restored_here_is_written_again(self):
+        self.connect(self.ann)
+        events = self.standup().calendar_event_ids.sorted("start")
+        self.sync()
+        home = "odoo-ann@example.com"
+        self.server.remove(home, events[2].sync_link_ids.remote_id)
+        self.sync()
+        self.sync()
+        self.assertFalse(events[2].active)
+        events[2].with_user(self.ann).write({"active": True})
+        self.sync()
+        link = events[2].sync_link_ids
+        there = self.server._present(home, link.remote_id)
+        self.assertFalse(there.cancelled)
+        self.assertEqual(there.fields.when.start.replace(tzinfo=None), events[2].start)
+        self.assertTrue(all(events.mapped("active")))
+        self.assertQuiet()
+
     # ------------------------------------------------------------ on both sides already
 
     def standup(self, **values):

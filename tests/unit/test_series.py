@@ -286,6 +286,14 @@ def test_a_moved_event_takes_the_place_that_is_left():
     assert layout.recurrence == ("RRULE:FREQ=DAILY;COUNT=3",)
 
 
+def test_a_place_that_was_deleted_remotely_is_given_to_no_event():
+    second = moment(FIRST.start + DAY)
+    layout = lay_out("RRULE:FREQ=DAILY;COUNT=3", FIRST, whens(0, 1, 2), {second})
+    assert list(layout.places) == [0, 2]
+    assert layout.strays == (1,)
+    assert len(layout.recurrence) == 2, "its date is taken out"
+
+
 def test_an_event_without_a_place_is_a_stray():
     events = [*whens(0, 1), ("extra", When(START + HOUR, START + 2 * HOUR))]
     layout = lay_out("RRULE:FREQ=DAILY;COUNT=2", FIRST, events)
