@@ -167,7 +167,7 @@ def test_from_availability_to_two_way(ann, new_page, shot):
 def test_deny(ann, new_page, shot):
     page = new_page(ann.login)
     preferences(page)
-    page.locator("[name=calendar_sync_cronofy] a[href$='/cronofy']:visible").click()
+    page.locator("[name=calendar_sync_cronofy] a[href*=connect]:visible").click()
     ann.consent(page)
     page.click("button:has-text('Deny')")
     expect(page.locator(".o_notification").filter(has_text="Cronofy")).to_be_visible()
