@@ -171,14 +171,16 @@ class CalendarSyncAccount(models.Model):
 
     @api.model
     def _anybody_hushed(self):
-        """Is there an account whose notifications are being collected?"""
+        """Is there an account whose notifications are being collected, or were until a
+        moment ago, after the last look for one that is due?"""
         self.env.cr.execute(
             """SELECT EXISTS (
                    SELECT 1 FROM calendar_sync_account a
                      JOIN calendar_sync_channel h ON h.account_id = a.id
                     WHERE a.state = 'active' AND a.mode = 'two_way'
                       AND a.claim IS NULL AND a.failures = 0 AND h.notified
-                      AND a.hushed_until > clock_timestamp() AT TIME ZONE 'UTC')"""
+                      AND a.hushed_until > clock_timestamp() AT TIME ZONE 'UTC'
+                                           - INTERVAL '1 second')"""
         )
         [found] = self.env.cr.fetchone()
         # the next look must not see what this one saw
