@@ -89,9 +89,10 @@ class CalendarSyncAccount(models.Model):
     def _claim(self, but=()):
         """Take the next due account and open a run for it; None when there is none.
 
-        :param but: accounts not to take again, unless they were notified since
         The claim ends with the run. If the process is killed, the account is due again
         after the usual interval, and a later claim makes a forgotten run stop.
+
+        :param but: accounts not to take again, unless they were notified since
         """
         for _attempt in range(TRIES):
             try:

@@ -181,7 +181,8 @@ class CalendarSyncAccount(models.Model):
             if account._alone(self):
                 try:
                     app, grant = account._application(), account._grant()
-                except SyncError:
+                except SyncError as err:  # nobody can read it: it runs out by itself
+                    _logger.info("account %s: %s", account.id, type(err).__name__)
                     continue
                 kind = PROVIDERS[account.provider]
                 withdraw = partial(_withdraw_deleted, kind, app, grant, account.id)

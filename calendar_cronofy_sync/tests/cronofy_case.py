@@ -9,9 +9,10 @@ from unittest.mock import patch
 
 from ..calsync.providers import cronofy
 from ..calsync.providers.cronofy import CronofyProvider
-from ..calsync.transport import Limiter, Wire
+from ..calsync.transport import Limiter
 from ..calsync.values import Grant
 from ..models.calendar_sync_grant import CalendarSyncAccount as Granted
+from .simulator_case import SimulatorMixin
 from .sync_case import SyncCase
 
 try:
@@ -36,25 +37,11 @@ def set_parameters(env, sim):
         icp.set_param(f"calendar_cronofy_sync.cronofy_{name}", value)
 
 
-class SimulatorMixin:
-    """A running simulator, and requests that Odoo's tests let through to it."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.sim = CronofySimulator().start()
-        cls.addClassCleanup(cls.sim.stop)
-        make = Wire.__init__
-
-        def one_limit(wire, *addresses, **options):
-            make(wire, *addresses, **options)
-            # Odoo's guard of its tests does not understand a pair of time limits
-            wire._timeout = 15
-
-        cls.startClassPatcher(patch.object(Wire, "__init__", one_limit))
+class CronofyMixin(SimulatorMixin):
+    simulator = CronofySimulator
 
 
-class CronofyCase(SimulatorMixin, SyncCase):
+class CronofyCase(CronofyMixin, SyncCase):
     """Ann, connected both ways: her calendars “Calendar” (read) and “Odoo” (target)."""
 
     def setUp(self):

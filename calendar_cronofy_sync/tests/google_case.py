@@ -9,9 +9,10 @@ from unittest.mock import patch
 from ..calsync.errors import Gone
 from ..calsync.mapping import google_body, google_event
 from ..calsync.providers.google import GoogleProvider
-from ..calsync.transport import Limiter, Wire
+from ..calsync.transport import Limiter
 from ..calsync.values import Fields, Grant, Write
 from ..models.calendar_sync_grant import CalendarSyncAccount as Granted
+from .simulator_case import SimulatorMixin
 from .sync_case import SyncCase
 
 try:
@@ -147,26 +148,10 @@ class Requests:
         self._sim.clear_journal()
 
 
-class SimulatorMixin:
-    """A running simulator, and requests that Odoo's tests let through to it."""
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.sim = GoogleSimulator().start()
-        cls.addClassCleanup(cls.sim.stop)
-        make = Wire.__init__
-
-        def one_limit(wire, *addresses, **options):
-            make(wire, *addresses, **options)
-            # Odoo's guard of its tests does not understand a pair of time limits
-            wire._timeout = 15
-
-        cls.startClassPatcher(patch.object(Wire, "__init__", one_limit))
-
-
 class GoogleCase(SimulatorMixin, SyncCase):
     """Accounts at the simulated Google instead of the service that is code."""
+
+    simulator = GoogleSimulator
 
     def setUp(self):
         super().setUp()

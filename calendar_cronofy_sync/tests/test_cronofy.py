@@ -13,7 +13,7 @@ from odoo.tools import config
 from ..calsync.vault import new_key
 from .cronofy_case import (
     CronofyCase,
-    SimulatorMixin,
+    CronofyMixin,
     needs_simulator,
     set_parameters,
 )
@@ -165,7 +165,7 @@ class TestCronofySync(CronofyCase):
 
 @tagged("post_install", "-at_install")
 @needs_simulator
-class TestCronofyConnect(SimulatorMixin, HttpCase):
+class TestCronofyConnect(CronofyMixin, HttpCase):
     """From the link in the preferences through both consent pages and back."""
 
     def setUp(self):

@@ -15,7 +15,7 @@ from odoo.tools import SQL, config
 from ..calsync.providers import PROVIDERS
 from ..calsync.values import Grant
 from ..calsync.vault import new_key
-from .cronofy_case import SimulatorMixin, needs_simulator, set_parameters
+from .cronofy_case import CronofyMixin, needs_simulator, set_parameters
 from .interview_common import RECRUITER
 
 try:
@@ -30,7 +30,7 @@ HOURS = (8, 9, 10, 11, 13, 14, 15, 16)
 @tagged("post_install", "-at_install")
 @needs_simulator
 @unittest.skipUnless(GoogleSimulator, "the simulator is no part of the addon")
-class TestMixedPanel(SimulatorMixin, TransactionCase):
+class TestMixedPanel(CronofyMixin, TransactionCase):
     """Working hours are 8-12 and 13-17 o'clock in Berlin, on a Monday to come."""
 
     @classmethod
