@@ -382,6 +382,46 @@ def test_a_series_arrives_expanded_at_local_time(sim, calendar):
     assert after["start"]["time"] == "2026-03-31T09:00:00+02:00"
 
 
+def test_a_batch_of_which_all_went_well_is_a_207_too(sim, calendar):
+    client = client_for(sim, "ann")
+    builder = BatchBuilder()
+    builder.upsert_event(calendar, EVENT)
+    builder.delete_event(calendar, "never there")
+    done = client.batch(builder)
+    assert [entry.status() for entry in done.entries] == [202, 202]
+    assert not done.has_errors()
+    header = {"Authorization": client.auth.get_authorization()}
+    plain = requests.post(
+        sim.url + "/v1/batch",
+        json={"batch": builder.build()},
+        headers=header,
+        timeout=5,
+    )
+    assert (plain.status_code, plain.json()) == (
+        207,
+        {"batch": [{"status": 202}, {"status": 202}]},
+    )
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"method": "GET", "relative_url": "/v1/userinfo"},
+        {"method": "POST", "relative_url": "/v1/batch", "data": {"batch": []}},
+        {"method": "POST", "relative_url": "/v1/channels", "data": {}},
+        {},
+        None,
+    ],
+)
+def test_what_does_not_belong_into_a_batch(sim, calendar, part):
+    header = {"Authorization": client_for(sim, "ann").auth.get_authorization()}
+    answer = requests.post(
+        sim.url + "/v1/batch", json={"batch": [part]}, headers=header, timeout=5
+    )
+    assert answer.status_code == 207
+    assert [entry["status"] for entry in answer.json()["batch"]] == [422]
+
+
 def test_batch_answers_each_part(sim, calendar):
     client = client_for(sim, "ann")
     builder = BatchBuilder()

@@ -3,9 +3,11 @@
 import json
 from datetime import datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from calsync import errors
 from calsync.errors import SyncError
 from calsync.intervals import Interval
 from calsync.providers.cronofy import CronofyProvider
@@ -84,7 +86,11 @@ def nearly(draw):
 
 replies = st.builds(
     Reply,
-    status=st.sampled_from([200] * 6 + [202, 400, 401, 402, 403, 404, 422, 423, 500]),
+    # 207: Cronofy, developers/api/batch; refusals: its SDKs' error classes
+    status=st.sampled_from(
+        [200] * 6
+        + [202, 204, 207, 301, 400, 401, 402, 403, 404, 410, 422, 423, 429, 500, 503]
+    ),
     headers=st.just({}),
     body=bodies | nearly(),
 )
@@ -115,6 +121,18 @@ WRITES = [
 ]
 
 
+def provider_with(wire):
+    provider = CronofyProvider(
+        APP,
+        Grant(access_token="t", refresh_token="r"),
+        limiter=Limiter(sleep=lambda _seconds: None),
+        now=lambda: NOW,
+        sleep=lambda _seconds: None,
+    )
+    provider._wire = wire
+    return provider
+
+
 @given(st.lists(replies, max_size=6))
 def test_any_answer(answers):
     verbs = {
@@ -131,14 +149,7 @@ def test_any_answer(answers):
         "profiles": (lambda p: p.conferencing_profiles(), dict),
     }
     for name, (verb, kind) in verbs.items():
-        provider = CronofyProvider(
-            APP,
-            Grant(access_token="t", refresh_token="r"),
-            limiter=Limiter(sleep=lambda _seconds: None),
-            now=lambda: NOW,
-            sleep=lambda _seconds: None,
-        )
-        provider._wire = Wire(answers)
+        provider = provider_with(Wire(answers))
         try:
             result = verb(provider)
         except SyncError:
@@ -163,3 +174,92 @@ def check(name, result):
         assert all(isinstance(v, (RemoteEvent, SyncError)) for v in result.values())
     elif name == "changes":
         assert result[-1].token and all(page.full for page in result)
+
+
+# ------------------------------------------------------------------ batches, in parts
+
+
+class Service:
+    """Carries out what it accepts: each part of a batch as was decided beforehand,
+    under the outer status that was."""
+
+    def __init__(self, outer, parts):
+        self.outer, self.parts, self.count = outer, list(parts), 0
+        self.batches, self.events = [], {}
+
+    def send(self, method, url, body=None, **_request):
+        self.count += 1
+        if url.endswith("/v1/batch"):
+            batch = json.loads(body)["batch"]
+            self.batches.append(batch)
+            answers = [self.take(entry) for entry in batch]
+            return Reply(self.outer, {}, json.dumps({"batch": answers}).encode())
+        shown = {"pages": {"current": 1, "total": 1, "next_page": ""}}
+        shown["events"] = list(self.events.values())
+        return Reply(200, {}, json.dumps(shown).encode())
+
+    def take(self, entry):
+        status, data = self.parts.pop(0), entry["data"]
+        if status < 300:
+            gone = entry["method"] == "DELETE"
+            known = self.events.get(data["event_id"], {})
+            event = known | data | {"event_uid": "u", "deleted": gone}
+            self.events[data["event_id"]] = event | {"updated": "2026-03-02T08:00:01Z"}
+            return {"status": status}
+        if status == 422:
+            # the example of Cronofy's documentation
+            row = {"key": "errors.required", "description": "summary must be specified"}
+            return {"status": status, "data": {"errors": {"summary": [row]}}}
+        return {"status": status}
+
+    def close(self):
+        """Nothing to close."""
+
+
+#: what the refusals mean: Cronofy, developers/api/errors, and its SDKs' error classes
+MEANINGS = {
+    202: None,
+    402: errors.PlanLimit,
+    403: errors.ScopeMissing,
+    404: errors.NotFound,
+    410: errors.NotFound,
+    422: errors.Rejected,
+    423: errors.AuthExpired,
+    429: errors.RateLimited,
+    500: errors.AnswerLost,
+    502: errors.AnswerLost,
+    503: errors.AnswerLost,
+    504: errors.AnswerLost,
+}
+parts_of_batches = st.lists(
+    st.sampled_from([202] * 8 + [status for status in MEANINGS if status != 202]),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(st.sampled_from((207, 207, 202, 200)), parts_of_batches)
+def test_each_part_of_a_batch_is_judged_by_itself(outer, parts):
+    service = Service(outer, parts)
+    writes = [
+        Write(verb="insert", remote_id=f"m{n}", fields=FIELDS, key=n)
+        for n in range(len(parts))
+    ]
+    done = provider_with(service).push("cal_1", writes)
+    assert [outcome.key for outcome in done] == list(range(len(parts)))
+    for status, outcome in zip(parts, done, strict=True):
+        if MEANINGS[status] is None:
+            assert outcome.error is None and outcome.event.fields.name == "x"
+        else:
+            assert isinstance(outcome.error, MEANINGS[status]), outcome
+            assert outcome.event is None and str(outcome.error)
+    assert [len(batch) for batch in service.batches] == (
+        [len(parts)] if len(parts) <= 50 else [50, len(parts) - 50]
+    )
+
+
+@pytest.mark.parametrize("outer", [207, 202, 200])
+def test_a_deletion_of_what_is_not_there_is_done(outer):
+    service = Service(outer, [404])
+    [done] = provider_with(service).push("cal_1", [WRITES[2]])
+    assert done.error is None

@@ -212,6 +212,10 @@ def _limiter(app: Application) -> Limiter:
 # ------------------------------------------------------------------- what answers mean
 
 
+def _accepted(status: int) -> bool:
+    return 200 <= status < 300
+
+
 def cronofy_error(reply: Reply, *, write: bool = False) -> SyncError:
     """The meaning of a refusal by the API."""
     data = _json(reply)
@@ -229,6 +233,10 @@ def cronofy_error(reply: Reply, *, write: bool = False) -> SyncError:
         )
     if reply.status == 423:
         return AuthExpired(LOST, reason="423")
+    if reply.status == 410:
+        # cronofy-csharp knows it, and nobody says what is gone then: paths name
+        # calendars, and a missing calendar is no deletion of its events
+        return NotFound(reason="410")
     return error_of(
         reply.status,
         message=told,
@@ -464,7 +472,7 @@ class CronofyProvider:
             reply = insist(lambda: _post_json(wire, app.revoke_url, data))
         finally:
             wire.close()
-        error = None if reply.status == 200 else _grant_error(reply)
+        error = None if _accepted(reply.status) else _grant_error(reply)
         if error and not isinstance(error, AuthExpired):
             raise error
 
@@ -969,7 +977,9 @@ class CronofyProvider:
             # the token may have been refreshed elsewhere, or its time told wrongly
             self._refresh()
             reply = self._insist(method, path, data, write)
-        if reply.status not in (200, 202):
+        # a batch is answered with 207 whatever became of its parts (Cronofy,
+        # developers/api/batch); those who read the parts judge them
+        if not _accepted(reply.status):
             raise cronofy_error(reply, write=write)
         return reply
 
@@ -1067,7 +1077,7 @@ def _token_request(
     finally:
         if wire is None:
             used.close()
-    if reply.status != 200:
+    if not _accepted(reply.status):
         raise _grant_error(reply)
     answer = reply.json()
     if not isinstance(answer, dict) or not isinstance(answer.get("access_token"), str):
@@ -1219,9 +1229,9 @@ def _part_error(answer: Any, write: Write) -> SyncError | None:
     status = answer.get("status") if isinstance(answer, dict) else None
     if not isinstance(status, int):
         return AnswerLost(reason="part without status")
-    if 200 <= status < 300:
+    if _accepted(status):
         return None
-    if status == 404 and write.verb == "delete":
+    if status in (404, 410) and write.verb == "delete":
         return None  # a deletion twice is a deletion; the calendar is looked at anyway
     reply = Reply(status, {}, json.dumps(answer.get("data")).encode())
     return cronofy_error(reply, write=True)
