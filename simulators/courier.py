@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 _logger = logging.getLogger(__name__)
 
-RETRIED = (500, 502, 503, 504)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -53,16 +52,29 @@ class Weather:
     """Shuffle what `release` sends."""
 
 
+def server_error(status: int) -> bool:
+    return status in (500, 502, 503, 504)
+
+
 class Courier:
-    """A thread that posts letters one after another and retries on 5xx.
+    """A thread that posts letters one after another, again where one was not taken.
 
     A simulator talks to this machine alone: other addresses are noted as unreachable,
     unless `anywhere`.
     """
 
     def __init__(
-        self, retry_after: float = 0.2, attempts: int = 4, anywhere: bool = False
+        self,
+        retry_after: float = 0.2,
+        attempts: int = 4,
+        anywhere: bool = False,
+        failed: Callable[[int], bool] = server_error,
     ) -> None:
+        """
+        :param failed: is an answer of this status (0: there was none) a failed
+            delivery, to be tried again?
+        """
+        self.failed = failed
         self.weather = Weather()
         self.deliveries: list[Delivery] = []
         self.retry_after, self.attempts = retry_after, attempts
@@ -151,7 +163,7 @@ class Courier:
             return Delivery(letter.address, letter.about, 0, 0)
         for attempt in range(1, self.attempts + 1):
             status = post(letter)
-            if status not in RETRIED:
+            if not self.failed(status):
                 break
             time.sleep(self.retry_after * 2 ** (attempt - 1))
         return Delivery(letter.address, letter.about, status, attempt)

@@ -6,7 +6,9 @@ Cronofy's words: its write replaces the event, there is no partial one.
 
 An event that we made (*managed*) goes by the ``event_id`` we gave it. Any other goes by
 its ``event_uid`` behind :data:`FOREIGN`, so that the two can never be taken for each
-other. Foreign events are not ours to change: that would need rights we never ask for.
+other. Foreign events are ours to change only in a calendar whose person allowed it by a
+permission of its own (*unrestricted*); a meeting with guests not even then, because the
+calendar service would write to them.
 
 Cronofy lays every series out: an occurrence is an event of its own here, and all of one
 series have the same ``series_id``. There is no rule, no master and no original start.
@@ -44,6 +46,13 @@ LONGEST_SUMMARY = 1024
 LONGEST_TEXT = 4096
 CUT = "…"
 
+#: what stands for a title where there is none, because Cronofy refuses an empty one
+#: (cronofy-csharp, UpsertEventRequestBuilder; 422 in cronofy-node's batch test)
+NO_TITLE = "(No title)"
+#: ends the version of a foreign event that may be changed: when that permission comes
+#: or goes, every such event is a new version, and looked at again
+WRITABLE = "/w"
+
 #: Cronofy's words for an answer; what it does not know is not answered
 RESPONSES = {
     "needs_action": "needsAction",
@@ -60,13 +69,16 @@ def is_foreign(remote_id: str) -> bool:
 # ------------------------------------------------------------------------ from an item
 
 
-def cronofy_event(item: Any, *, email: str = "") -> RemoteEvent:
+def cronofy_event(
+    item: Any, *, email: str = "", unrestricted: bool = False
+) -> RemoteEvent:
     """The event that an item of Cronofy's listing describes.
 
     :param email: the account's own address, to tell its person among the guests
+    :param unrestricted: may foreign events of its calendar be changed?
     """
     try:
-        return _event(item, email)
+        return _event(item, email, unrestricted)
     except ItemUnreadable as err:
         problem = str(err)
     except (AttributeError, LookupError, OverflowError, TypeError, ValueError):
@@ -74,12 +86,13 @@ def cronofy_event(item: Any, *, email: str = "") -> RemoteEvent:
     return _unreadable(item, problem)
 
 
-def _event(item: dict[str, Any], email: str) -> RemoteEvent:
+def _event(item: dict[str, Any], email: str, unrestricted: bool) -> RemoteEvent:
     managed = _line(item.get("event_id"))
     uid = _line(item.get("event_uid"))
     if not managed and not uid:
         raise ItemUnreadable("The event has no id.")
-    status = item.get("event_status") or item.get("status") or "confirmed"
+    # event_status: in old recordings only (fixtures of cronofy-csharp and pycronofy)
+    status = item.get("status") or item.get("event_status") or "confirmed"
     cancelled = item.get("deleted") is True or status == "cancelled"
     fields = None
     try:
@@ -89,9 +102,11 @@ def _event(item: dict[str, Any], email: str) -> RemoteEvent:
             raise
     attendees = tuple(_person(row, email) for row in item.get("attendees") or ())
     organizer = item.get("organizer") or {}
+    writable = _option(item, "update") if managed else changeable(item, email)
+    writable = writable and (bool(managed) or unrestricted)
     return RemoteEvent(
         remote_id=managed or FOREIGN + uid,
-        etag=version(item),
+        etag=version(item) + (WRITABLE if writable and not managed else ""),
         status="cancelled"
         if cancelled
         else ("tentative" if status == "tentative" else "confirmed"),
@@ -99,13 +114,33 @@ def _event(item: dict[str, Any], email: str) -> RemoteEvent:
         organizer=_person(organizer, email) if organizer.get("email") else None,
         attendees=_with_own_answer(attendees, item, email, bool(managed)),
         mark=managed,
-        writable=bool(managed) and _option(item, "update"),
+        writable=writable,
         url=_address(item.get("url")),
         series_id=_line(item.get("series_identifier")),
         video=_address(
             item.get("meeting_url") or (item.get("conferencing") or {}).get("join_url")
         ),
     )
+
+
+def changeable(item: Any, email: str) -> bool:
+    """Is it a foreign event that could be changed, if its person allows that?
+
+    Its calendar must allow it (``options.update``), and recurring ones cannot be
+    changed at all (Cronofy, developers/api/events/edit-external-events).
+    """
+    if not isinstance(item, dict) or item.get("event_id") or item.get("recurring"):
+        return False
+    options = item.get("options")
+    if not isinstance(options, dict) or options.get("update") is not True:
+        return False
+    people = [*_list(item.get("attendees")), item.get("organizer")]
+    addresses = {str(p.get("email")).lower() for p in people if isinstance(p, dict)}
+    return addresses <= {email.lower()} - {""}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def version(item: dict[str, Any]) -> str:
@@ -126,6 +161,7 @@ def version(item: dict[str, Any]) -> str:
             "event_private",
             "participation_status",
             "deleted",
+            "status",
             "event_status",
             "meeting_url",
         )
@@ -258,6 +294,11 @@ def _line(value: Any) -> str:
     return text
 
 
+def _title(item: dict[str, Any]) -> str:
+    text = _line(item.get("summary"))
+    return "" if text.strip() == NO_TITLE else text
+
+
 def _description(item: dict[str, Any]) -> str:
     text = _text(item.get("description"))
     if len(text) > LONGEST_DESCRIPTION:
@@ -275,12 +316,39 @@ def cronofy_body(write: Write) -> dict[str, Any]:
 
     Without guests the calendar service has nobody to send a mail to.
     """
-    body: dict[str, Any] = {"event_id": write.remote_id}
+    body = name_of(write.remote_id)
     for name, _read, tell in CRONOFY:
         body |= tell(getattr(write.fields, name))
     if write.video:
         body["conferencing"] = {"profile_id": write.video}
+    if is_foreign(write.remote_id):
+        for name in _best_unsaid(write):
+            del body[name]
     return body
+
+
+def name_of(remote_id: str) -> dict[str, Any]:
+    """How a write names its event. With an ``event_id`` beside it the ``event_uid``
+    would not count (Cronofy, developers/calendars-events/editing-events)."""
+    if is_foreign(remote_id):
+        return {"event_uid": remote_id.removeprefix(FOREIGN)}
+    return {"event_id": remote_id}
+
+
+def _best_unsaid(write: Write) -> set[str]:
+    """Values of a foreign event that did not change, and that would lose by being said:
+    a text that we would have to cut, and what stands for more than busy or free
+    (tentative, out of office). Whether Cronofy keeps what is left out is not
+    documented; these are its defaults else."""
+    same = {"description", "show_as"} - write.changed
+    unsaid = set()
+    if "description" in same:
+        if len(text_of(write.fields.description)) > LONGEST_TEXT:
+            unsaid.add("description")
+    default = "free" if write.fields.when.allday else "busy"
+    if "show_as" in same and write.fields.show_as == default:
+        unsaid.add("transparency")
+    return unsaid
 
 
 def _when_body(when: When) -> dict[str, Any]:
@@ -309,8 +377,10 @@ class _Mapped(NamedTuple):
 CRONOFY: tuple[_Mapped, ...] = (
     _Mapped(
         "name",
-        lambda item: _line(item.get("summary")),
-        lambda value: {"summary": cut(" ".join(value.split()), LONGEST_SUMMARY)},
+        _title,
+        lambda value: {
+            "summary": cut(" ".join(value.split()), LONGEST_SUMMARY) or NO_TITLE
+        },
     ),
     _Mapped("when", _when, _when_body),
     _Mapped(

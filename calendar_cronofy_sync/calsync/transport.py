@@ -483,8 +483,9 @@ _SECRETS = (
         r"\1\2\3***",
     ),
     (re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{8,}", re.IGNORECASE), r"\1 ***"),
-    # Google's access and refresh tokens and client secrets, wherever they stand
-    (re.compile(r"\bya29\.[\w.-]+|\b1//[\w-]{8,}|\bGOCSPX-[\w-]+"), "***"),
+    # Google's access and refresh tokens, and client secrets, wherever they stand
+    # (Cronofy's: the test vectors of its clients)
+    (re.compile(r"\bya29\.[\w.-]+|\b1//[\w-]{8,}|\b(GOCSPX-|CRN_)[\w-]+"), "***"),
 )
 
 

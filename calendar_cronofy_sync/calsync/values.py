@@ -209,6 +209,8 @@ class RemoteCalendar:
     #: owner, writer, reader or freeBusyReader; unknown roles arrive as reader
     access_role: str = "reader"
     is_primary: bool = False
+    #: can only events that Odoo made be changed, until the person allows more?
+    restricted: bool = False
     #: #rrggbb or ""
     color: str = ""
 

@@ -12,11 +12,16 @@ identity                    userinfo, account, profiles, calendars (and creating
 reading                     events (window of 42 days back to 201 ahead, last_modified,
                             deleted, managed), free_busy, pages by absolute address
 writing                     upsert and delete answer 202 and arrive after a delay that
-                            can be set, or never; batches of up to 50; 422 with fields
+                            can be set, or never; batches of up to 50, answered with
+                            207; external events by ``event_uid``; 422 with fields
 availability                availability, sequenced_availability, rules, periods
 notifications               channels; ``verification``, ``change``,
-                            ``profile_connected``, ``profile_disconnected``; signed with
-                            every secret in force; retried on 5xx, closed on 410
+                            ``profile_connected``, ``profile_disconnected``,
+                            ``profile_initial_sync_completed``, ``gdpr_requested``, …;
+                            signed with every secret in force; tried again until the
+                            answer is 2xx, the channel closed after 24 hours without
+rights                      ``permissions``: the page on which a person lets external
+                            events be changed in some calendars
 conferencing                authorisation page; profiles; links on events
 refusals                    401, 402 (``set_plan``), 403, 404, 422, 423, 429
                             (``set_limits``), any status as a fault
@@ -25,10 +30,9 @@ refusals                    401, 402 (``set_plan``), 403, 404, 422, 423, 429
 Both hosts (app and api) are one address. Besides the kit's controls there are those of
 :mod:`.server`; the page at ``/`` lets a person add, move and delete appointments.
 
-Left out: service accounts and resources, elevated permissions (``unrestricted``), link
-tokens, application calendars, smart invites, real-time scheduling and sequencing,
-bookable events, UI elements, attachments, geo data, subscriptions of an event,
-coalescing of notifications.
+Left out: service accounts and resources, link tokens, smart invites, real-time
+scheduling and sequencing, bookable events, UI elements, attachments, subscriptions of
+an event, coalescing of notifications.
 
 Where the documentation is silent the choice is a constant or a comment at its place:
 presets and listing rights (:mod:`.scopes`), event_id's length (:mod:`.writes`), grid

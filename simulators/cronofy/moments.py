@@ -50,8 +50,8 @@ class Moment:
     def json(self, localized: bool = False, tzid: str = "Etc/UTC") -> object:
         """As the service sends it: text, or with ``localized`` text and zone."""
         if self.day is not None:
-            text = self.day.isoformat()
-            return {"time": text, "tzid": tzid} if localized else text
+            # also with localized_times: the tests of Cronofy's SDKs
+            return self.day.isoformat()
         if not localized:
             return utc_text(self.at)
         name = self.tzid or tzid

@@ -15,7 +15,15 @@ from simulators.kit import Refusal, Request, Response, Route, redirect
 
 from . import pages, scopes
 from .errors import grant_error, refused
-from .store import FREE_BUSY, NO_ACCESS, READ_WRITE, Authorization, Profile, new_id
+from .store import (
+    FREE_BUSY,
+    NO_ACCESS,
+    READ_WRITE,
+    Authorization,
+    Calendar,
+    Profile,
+    new_id,
+)
 
 if TYPE_CHECKING:
     from .server import CronofySimulator
@@ -79,6 +87,15 @@ class Meeting:
     provider_name: str | None
 
 
+@dataclass
+class Elevation:
+    """A request for more rights in some calendars that is on its way."""
+
+    client: str
+    calendars: list[Calendar]
+    redirect_uri: str
+
+
 class OAuth:
     def __init__(self, sim: "CronofySimulator") -> None:
         self.sim = sim
@@ -88,6 +105,7 @@ class OAuth:
         self.asking: dict[str, Asking] = {}
         self.codes: dict[str, Code] = {}
         self.meetings: dict[str, Meeting] = {}
+        self.elevations: dict[str, Elevation] = {}
 
     def routes(self) -> list[Route]:
         return [
@@ -99,6 +117,8 @@ class OAuth:
             Route("POST", "/oauth/token/revoke", self.revoke),
             Route("GET", "/conferencing/authorize/{key}", self.conferencing_page),
             Route("POST", "/conferencing/authorize/{key}", self.conferencing),
+            Route("GET", "/permissions/{key}", self.permissions_page),
+            Route("POST", "/permissions/{key}", self.permissions),
         ]
 
     # layer 1: the person and Cronofy
@@ -251,7 +271,7 @@ class OAuth:
     def token(self, request: Request) -> Response:
         data = body(request)
         client = data.get("client_id", "")
-        self._check_client(client, data.get("client_secret"))
+        self.check_client(client, data.get("client_secret"))
         kind = data.get("grant_type")
         if kind == "authorization_code":
             return self._exchange(client, data)
@@ -259,9 +279,10 @@ class OAuth:
             return self._refresh(client, data)
         raise grant_error("unsupported_grant_type")
 
-    def _check_client(self, client: str, secret: Any) -> None:
+    def check_client(self, client: str, secret: Any) -> None:
         known = self.sim.clients.get(client)
         if known is None or secret not in known.secrets:
+            # 400, not 401: tests of cronofy-csharp (RevokeToken) and cronofy-ruby
             raise grant_error("invalid_client")
 
     def _exchange(self, client: str, data: dict) -> Response:
@@ -281,8 +302,10 @@ class OAuth:
         for granted in self.sim.store.authorizations:
             if granted.refresh_token == token and granted.client == client:
                 if not granted.revoked:
+                    if self.sim.rotating:
+                        granted.refresh_token = secrets.token_hex(16)
                     data = self.token_data(granted)
-                    data.pop("linking_profile")
+                    data.pop("linking_profile", None)
                     return self._tokens(data)
         raise grant_error("invalid_grant")
 
@@ -292,12 +315,18 @@ class OAuth:
 
     def token_data(self, granted: Authorization) -> dict[str, Any]:
         lifetime = self.sim.token_lifetime
-        return {
+        # every answer has one, to be kept: tests of pycronofy, cronofy-ruby and
+        # cronofy-csharp. Whether it is ever another one is not said; see ``rotating``
+        data = {
             "token_type": "bearer",
             "access_token": self.sim.store.access_token(granted, lifetime),
             "expires_in": int(lifetime),
             "refresh_token": granted.refresh_token,
             "scope": " ".join(granted.scope),
+        }
+        if self.sim.old_tokens:  # fixtures of cronofy-ruby and cronofy-csharp
+            return data
+        return data | {
             "account_id": granted.account.sub,
             "sub": granted.account.sub,
             "linking_profile": {
@@ -312,15 +341,17 @@ class OAuth:
         """Always 200 for a known client, whatever the token is worth."""
         data = body(request)
         client = data.get("client_id", "")
-        self._check_client(client, data.get("client_secret"))
+        self.check_client(client, data.get("client_secret"))
         token, sub = data.get("token"), data.get("sub")
         for granted in self.sim.store.authorizations:
             if granted.client != client:
                 continue
+            meant = sub == granted.account.sub
             if token:
-                if token == granted.refresh_token or token in granted.access_tokens:
-                    self.sim.withdraw(granted)
-            elif sub == granted.account.sub:
+                meant = token == granted.refresh_token or token in granted.access_tokens
+            if meant:
+                # cronofy-csharp, RevokeTokenRequest
+                granted.erased |= data.get("request_pii_erasure") is True
                 self.sim.withdraw(granted)
         return Response(200)
 
@@ -369,6 +400,45 @@ class OAuth:
         account = self.sim.store.accounts[meeting.sub]
         self.sim.add_conferencing_profile(account, name)
         return redirect(meeting.redirect_uri, 303)
+
+    # more rights in some calendars: developers/api/authorization/extended-permissions
+
+    def elevation(
+        self, client: str, calendars: list[Calendar], redirect_uri: str
+    ) -> str:
+        """The key of the page."""
+        key = secrets.token_urlsafe(12)
+        self.elevations[key] = Elevation(client, calendars, redirect_uri)
+        return key
+
+    def permissions_page(self, request: Request) -> Response:
+        asked = self.elevations.get(request.params["key"])
+        if asked is None:
+            return self._stop("Too late", "Start again from the application.")
+        names = "".join(f"<li>{escape(one.name)}</li>" for one in asked.calendars)
+        application = escape(self.sim.clients[asked.client].name)
+        body = f"<p><b>{application}</b> asks to change everything in:</p>"
+        form = pages.form(
+            request.path,
+            pages.button("Allow", "do", "allow"),
+            " ",
+            pages.button("Deny", "do", "deny", plain=True),
+        )
+        return Response(
+            200, body=pages.page("Allow full access?", f"{body}<ul>{names}</ul>{form}")
+        )
+
+    def permissions(self, request: Request) -> Response:
+        """Back to the application either way; what it is told there is not documented,
+        so that it has to look."""
+        asked = self.elevations.pop(request.params["key"], None)
+        if asked is None:
+            return self._stop("Too late", "Start again from the application.")
+        if request.form().get("do") == "allow":
+            self.sim.store.unrestricted |= {
+                (asked.client, calendar.id) for calendar in asked.calendars
+            }
+        return redirect(asked.redirect_uri, 303)
 
     # helpers
 

@@ -42,6 +42,8 @@ from .writes import Writes
 DEMO_CLIENT, DEMO_SECRET = "demo-client", "demo-secret"
 DATA_CENTERS = ("us", "de", "uk", "au", "ca", "sg")
 PER_SECOND, PER_MINUTE = 50, 500
+#: after so long without an answer a channel is closed
+GIVEN_UP = timedelta(hours=24)
 
 
 @dataclass
@@ -68,7 +70,9 @@ class CronofySimulator(Simulator):
         self.data_center = data_center
         self.store = Store(self.clock)
         self.writes = Writes(self.store, self.clock)
-        self.courier = Courier()
+        # whatever is not 2xx within five seconds: the documentation of push
+        # notifications, as hookdeck's webhook-skills (cronofy-webhooks) tell it
+        self.courier = Courier(failed=lambda status: not 200 <= status < 300)
         self.oauth, self.api, self.web = OAuth(self), Api(self), Web(self)
         self.limits: list[SlidingWindow] = []
         self.clear()
@@ -77,6 +81,7 @@ class CronofySimulator(Simulator):
         self.clients = {DEMO_CLIENT: Client("Odoo", [DEMO_SECRET])}
         self.page_size = 100
         self.token_lifetime = 3600.0
+        self.rotating = self.old_tokens = False
         self.missing_features: set[str] = set()
         self.limits.clear()
         self.store.clear()
@@ -102,6 +107,7 @@ class CronofySimulator(Simulator):
     def prepare(self, request: Request) -> Request:
         with self.lock:
             self.writes.settle()
+            self.close_dead_channels()
         return request
 
     def not_found(self, request: Request) -> Response:
@@ -158,10 +164,19 @@ class CronofySimulator(Simulator):
         }
 
         def done(delivery: Delivery) -> None:
-            if delivery.status == 410:
-                channel.closed = True
+            if 200 <= delivery.status < 300:
+                channel.failing = None
+            elif delivery.attempts:
+                channel.failing = channel.failing or self.clock.now()
 
         self.courier.send(Letter(channel.callback_url, headers, body, channel.id), done)
+
+    def close_dead_channels(self) -> None:
+        """A notification is tried again for 24 hours, then its channel is closed for
+        good (hookdeck's webhook-skills, cronofy-webhooks)."""
+        for channel in self.store.channels.values():
+            if channel.failing and self.clock.now() - channel.failing > GIVEN_UP:
+                channel.closed = True
 
     def changed(self, calendar: Calendar, event: Event) -> None:
         """Tell those who watch that a person changed an event."""
@@ -232,6 +247,30 @@ class CronofySimulator(Simulator):
         self.token_lifetime = float(seconds)
 
     @control
+    def set_tokens(self, rotating: bool = False, old: bool = False) -> None:
+        """``rotating``: each refresh ends the refresh token and gives another.
+        ``old``: answers without sub, account_id and linking_profile."""
+        self.rotating, self.old_tokens = bool(rotating), bool(old)
+
+    @control
+    def forget_pages(self) -> None:
+        """Addresses of further pages that were told so far answer 404 (pycronofy,
+        test_pagination)."""
+        with self.lock:
+            self.api.clear()
+
+    @control
+    def request_erasure(self, person: str) -> None:
+        """The person asks Cronofy to be forgotten: applications are told, and their
+        permissions end (hookdeck's webhook-skills, cronofy-webhooks)."""
+        with self.lock:
+            for profile in self.store.person(person).profiles:
+                self._tell_account(profile, "gdpr_requested")
+            for granted in self.store.authorizations:
+                if granted.account.person.key == person and not granted.revoked:
+                    self.withdraw(granted)
+
+    @control
     def expire_tokens(self, person: str | None = None) -> None:
         """Access tokens given so far stop working; refreshing helps."""
         with self.lock:
@@ -251,8 +290,16 @@ class CronofySimulator(Simulator):
 
     @control
     def set_plan(self, missing: list[str] = ()) -> None:
-        """Features that answer 402: push, availability, conferencing, geo."""
-        unknown = set(missing) - {"push", "availability", "conferencing", "geo"}
+        """Features that answer 402: push, availability, conferencing, geo, batch,
+        permissions."""
+        unknown = set(missing) - {
+            "push",
+            "availability",
+            "conferencing",
+            "geo",
+            "batch",
+            "permissions",
+        }
         if unknown:
             raise ValueError(f"unknown features {sorted(unknown)}")
         self.missing_features = set(missing)
@@ -360,7 +407,10 @@ class CronofySimulator(Simulator):
         """The first synchronisation has not happened (yet)."""
         with self.lock:
             for profile in self.store.person(person).profiles:
+                done = profile.initial_sync_required and not required
                 profile.initial_sync_required = bool(required)
+                if done:
+                    self._tell_account(profile, "profile_initial_sync_completed")
 
     @control
     def set_mode(self, person: str, mode: str) -> None:
@@ -436,6 +486,29 @@ class CronofySimulator(Simulator):
             return len(mine)
 
     @control
+    def elevate(self, person: str, calendar: str | None = None) -> None:
+        """What the page for more rights comes to, for one calendar."""
+        with self.lock:
+            found = self.store.calendar(person, calendar)
+            self.store.unrestricted.add((DEMO_CLIENT, found.id))
+
+    @control
+    def restrict(self, person: str) -> None:
+        """The person takes the further rights back."""
+        with self.lock:
+            mine = {calendar.id for calendar in self.store.person(person).calendars}
+            kept = {row for row in self.store.unrestricted if row[1] not in mine}
+            self.store.unrestricted = kept
+
+    @control
+    def disconnect_conferencing(self, person: str) -> None:
+        with self.lock:
+            profile = self.store.person(person).profiles[0]
+            for row in self.store.link(profile).conferencing:
+                row["profile_connected"] = False
+            self._tell_account(profile, "conferencing_profile_disconnected")
+
+    @control
     def connect_conferencing(self, person: str, provider_name: str = "zoom") -> str:
         """The id of the new conferencing profile."""
         with self.lock:
@@ -485,7 +558,7 @@ class CronofySimulator(Simulator):
                 for event in calendar.events.values()
                 if event.event_id
                 for guest in event.attendees
-            ]
+            ] + self.store.mailed
 
     @control
     def add_series(

@@ -29,6 +29,8 @@ SERVICES = {
     "outlook_com": ("live_connect", None, "Outlook.com"),
     "exchange": ("exchange", None, "Exchange"),
     "icloud": ("apple", None, "iCloud"),
+    # of an application calendar: tests of cronofy-csharp and cronofy-ruby
+    "cronofy": ("cronofy", None, "Cronofy"),
 }
 #: conferencing that comes with the calendar service itself (Read-Write mode only)
 INTEGRATED = {"google": "google_meet", "gsuite": "google_meet", "office365": "ms_teams"}
@@ -68,6 +70,8 @@ class Event:
     tags: list[str] = field(default_factory=list)
     editable: bool = True
     """May an application with unrestricted rights change it?"""
+    geo: tuple[str, str] | None = None
+    """Latitude and longitude."""
     event_id: str = ""
     client: str = ""
     deleted: bool = False
@@ -101,8 +105,14 @@ class Event:
             return TENTATIVE if self.transparency != "transparent" else FREE
         return {"opaque": BUSY, "transparent": FREE}.get(self.transparency, UNKNOWN)
 
-    def json(self, client: str, localized: bool, tzid: str) -> dict[str, Any]:
+    def json(
+        self, client: str, localized: bool, tzid: str, geo: bool = False
+    ) -> dict[str, Any]:
         managed = self.managed_by(client)
+        # what the calendar allows, on external events too, and not what the application
+        # may: Cronofy, developers/api/events/read-events. Recurring ones are not
+        # editable: Cronofy, developers/api/events/edit-external-events
+        allowed = managed or (self.editable and not self.series)
         data = {
             "calendar_id": self.calendar_id,
             "event_uid": self.uid,
@@ -114,23 +124,28 @@ class Event:
             "created": utc_text(self.created),
             "updated": utc_text(self.updated),
             "participation_status": self.participation_status,
-            "attendees": self.attendees,
             "transparency": self.transparency,
             "status": self.status,
-            "event_status": self.status,
             "categories": self.categories,
             "recurring": bool(self.series),
             "event_private": self.private,
             "options": {
-                "delete": managed,
-                "update": managed,
+                "delete": allowed,
+                "update": allowed,
                 "change_participation_status": not managed and bool(self.attendees),
             },
         }
         if managed:
             data["event_id"] = self.event_id
+        # attendees, location, organizer and conferencing may be missing; places are
+        # texts: fixtures of cronofy-csharp and pycronofy
+        if self.attendees:
+            data["attendees"] = self.attendees
         if self.location:
             data["location"] = {"description": self.location}
+        if geo and self.geo:
+            lat, long = self.geo
+            data["location"] = data.get("location", {}) | {"lat": lat, "long": long}
         if self.organizer:
             data["organizer"] = self.organizer
         if self.series:
@@ -166,7 +181,7 @@ class Calendar:
             None,
         )
 
-    def json(self) -> dict[str, Any]:
+    def json(self, unrestricted: bool = False) -> dict[str, Any]:
         return {
             "calendar_id": self.id,
             "calendar_name": self.name,
@@ -176,7 +191,7 @@ class Calendar:
             "calendar_integrated_conferencing_available": self.profile.integrated
             is not None,
             "calendar_attachments_available": self.profile.mode == READ_WRITE,
-            "permission_level": "sandbox",
+            "permission_level": "unrestricted" if unrestricted else "sandbox",
         }
 
 
@@ -259,6 +274,7 @@ class Account:
 
     sub: str
     profiles: list[Profile] = field(default_factory=list)
+    kind: str = "account"
     conferencing: list[dict] = field(default_factory=list)
     rules: dict[str, dict] = field(default_factory=dict)
     periods: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
@@ -291,6 +307,8 @@ class Authorization:
     profile: Profile
     access_tokens: dict[str, datetime] = field(default_factory=dict)
     revoked: bool = False
+    erased: bool = False
+    """The person's data were to be erased with it."""
 
 
 @dataclass
@@ -302,9 +320,14 @@ class Channel:
     calendar_ids: tuple[str, ...]
     only_managed: bool
     closed: bool = False
+    failing: datetime | None = None
+    """Since when no notification has been accepted."""
 
     def json(self) -> dict[str, Any]:
-        filters: dict[str, Any] = {"only_managed": self.only_managed}
+        # only what is not the default: tests of cronofy-csharp and cronofy-ruby
+        filters: dict[str, Any] = {}
+        if self.only_managed:
+            filters["only_managed"] = True
         if self.calendar_ids:
             filters["calendar_ids"] = list(self.calendar_ids)
         return {
@@ -326,6 +349,11 @@ class Store:
         self.calendars: dict[str, Calendar] = {}
         self.accounts: dict[str, Account] = {}
         self.authorizations: list[Authorization] = []
+        #: guests to whom a calendar service has written because an application changed
+        #: or deleted an event of the person's own
+        self.mailed: list[str] = []
+        self.unrestricted: set[tuple[str, str]] = set()
+        """(application, calendar) where external events may be changed, too."""
         self.channels: dict[str, Channel] = {}
 
     # people
@@ -443,6 +471,18 @@ class Store:
         self.authorizations.append(granted)
         return granted
 
+    def application_calendar(self, client: str, key: str) -> Authorization:
+        """The grant on a calendar that belongs to the application alone."""
+        for granted in self.authorizations:
+            if granted.client == client and granted.profile.person.key == f"apc {key}":
+                return granted
+        person = self.add_person(f"apc {key}", "", "", "Etc/UTC")
+        profile = self.add_profile(person, "cronofy")
+        self.add_calendar(profile, key)
+        account = Account(new_id("apc_"), [profile], kind="application_calendar")
+        self.accounts[account.sub] = account
+        return self.authorize(account, client, ("read_write",), profile)
+
     def access_token(self, granted: Authorization, lifetime: float) -> str:
         token = secrets.token_hex(16)
         expiry = self.clock.now() + timedelta(seconds=lifetime)
@@ -537,6 +577,7 @@ class Store:
                     "sub": granted.account.sub,
                     "scope": list(granted.scope),
                     "revoked": granted.revoked,
+                    "erased": granted.erased,
                 }
                 for granted in self.authorizations
             ],

@@ -8,7 +8,7 @@ from typing import Any
 
 from simulators.kit import Clock
 
-from .errors import Problems, invalid
+from .errors import Problems, invalid, refused
 from .moments import Moment, parse
 from .store import READ_WRITE, Account, Calendar, Event, Store, new_id
 
@@ -69,6 +69,20 @@ def _text(data: dict, name: str, most: int, problems: Problems) -> str:
     else:
         return value
     return ""
+
+
+def _external(uid: Any, problems: Problems) -> None:
+    """Cronofy, developers/api/events/edit-external-events; tests of cronofy-csharp."""
+    if not str(uid).startswith("evt_external_"):
+        problems.add(
+            "event_uid", "must_be_external_event_uid", "must be an external event's"
+        )
+
+
+def _mail_guests(store: Store, event: Event) -> None:
+    """The calendar service tells the guests of a meeting what became of it; an
+    application cannot ask it not to. (No source says otherwise.)"""
+    store.mailed += [guest["email"] for guest in event.attendees]
 
 
 def _moments(data: dict, problems: Problems) -> tuple[Moment | None, Moment | None]:
@@ -141,20 +155,37 @@ def as_service_keeps(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.splitlines()).strip()
 
 
-def upsert(
-    store: Store, account: Account, calendar: Calendar, client: str, data: dict
-) -> Any:
-    """Check the body; the action that applies it."""
-    problems = Problems()
+def _name(data: dict, problems: Problems) -> tuple[str, str]:
+    """The event_id and the event_uid, one of them empty. An event_id takes precedence:
+    Cronofy, developers/calendars-events/editing-events."""
+    if "event_uid" in data and not data.get("event_id"):
+        _external(data["event_uid"], problems)
+        return "", str(data["event_uid"])
     event_id = _text(data, "event_id", MAX_ID, problems)
     if event_id and not event_id.isascii():
         problems.add("event_id", "invalid", "must be ASCII")
     if data.get("event_id") == "":
         problems.required("event_id")
+    return event_id, ""
+
+
+def _texts(data: dict, problems: Problems) -> tuple[str, str]:
+    """Title and description."""
     summary = _text(data, "summary", MAX_SUMMARY, problems)
-    description = _text(data, "description", MAX_DESCRIPTION, problems)
-    start, end = _moments(data, problems)
-    all_day = start is not None and start.all_day
+    if data.get("summary") in (None, ""):
+        # of a missing one: cronofy-node's batch test; an empty one is not sent by
+        # cronofy-csharp (UpsertEventRequestBuilder), and no answer to it is known
+        problems.errors["summary"] = [
+            {"key": "errors.required", "description": "summary must be specified"}
+        ]
+    # optional: Cronofy, developers/api/events/upsert-event
+    if data.get("description") is None:
+        return summary, ""
+    return summary, _text(data, "description", MAX_DESCRIPTION, problems)
+
+
+def _looks(data: dict, all_day: bool, problems: Problems) -> dict[str, Any]:
+    """How the event shows, beside its texts and times."""
     transparency = data.get("transparency", "transparent" if all_day else "opaque")
     if transparency not in TRANSPARENCY:
         problems.add("transparency", "invalid", "opaque or transparent")
@@ -165,12 +196,43 @@ def upsert(
         problems.add("reminders", "invalid", f"at most {MAX_REMINDERS}")
     if data.get("color") and not COLOR.match(data["color"]):
         problems.add("color", "invalid", "must be #RRGGBB")
+    return {
+        "transparency": transparency,
+        "extended_transparency": extended,
+        "private": bool(data.get("event_private", False)),
+        "color": data.get("color"),
+        "tags": [tag["value"] for tag in (data.get("tags") or {}).get("private", ())],
+    }
+
+
+def _changeable(calendar: Calendar, uid: str) -> Event:
+    """An external event that its calendar lets applications change."""
+    found = calendar.events.get(uid)
+    # once it is deleted it cannot be made again, and recurring ones are not editable:
+    # Cronofy, developers/api/events/edit-external-events
+    if found is None or found.deleted:
+        raise refused(404)
+    if not found.editable or found.series:
+        raise refused(403)
+    return found
+
+
+def upsert(
+    store: Store, account: Account, calendar: Calendar, client: str, data: dict
+) -> Any:
+    """Check the body; the action that applies it."""
+    problems = Problems()
+    event_id, uid = _name(data, problems)
+    summary, description = _texts(data, problems)
+    start, end = _moments(data, problems)
+    looks = _looks(data, start is not None and start.all_day, problems)
     location = data.get("location") or {}
     if not isinstance(location, dict):
         problems.add("location", "invalid", "must be an object")
         location = {}
     invited = _invited(data, problems)
     problems.check()
+    external = _changeable(calendar, uid) if uid else None
     conferencing = _conferencing(data.get("conferencing"), calendar, account)
     place = location.get("description") or ""
     if conferencing:
@@ -182,36 +244,37 @@ def upsert(
         "start": start,
         "end": end,
         "location": place.strip(),
-        "transparency": transparency,
-        "extended_transparency": extended,
-        "private": bool(data.get("event_private", False)),
-        "color": data.get("color"),
-        "tags": [tag["value"] for tag in (data.get("tags") or {}).get("private", ())],
+        **looks,
     }
     if "url" in data:
         values["url"] = data["url"]
     if "conferencing" in data:
         values["conferencing"] = conferencing
 
+    def made() -> Event:
+        event = Event(
+            uid=new_id("evt_external_"),
+            calendar_id=calendar.id,
+            created=store.clock.now(),
+            updated=store.clock.now(),
+            event_id=event_id,
+            client=client,
+            participation_status=(
+                "accepted"
+                if calendar.profile.mode == READ_WRITE
+                else "needs_action"  # it arrives as an invitation by mail
+            ),
+            **values,
+        )
+        calendar.events[event.uid] = event
+        return event
+
     def apply() -> None:
-        now = store.clock.now()
-        event = calendar.managed(client, event_id)
-        if event is None:
-            event = Event(
-                uid=new_id("evt_external_"),
-                calendar_id=calendar.id,
-                created=now,
-                updated=now,
-                event_id=event_id,
-                client=client,
-                participation_status=(
-                    "accepted"
-                    if calendar.profile.mode == READ_WRITE
-                    else "needs_action"  # it arrives as an invitation by mail
-                ),
-                **values,
-            )
-            calendar.events[event.uid] = event
+        if external and external.deleted:
+            return
+        if external:
+            _mail_guests(store, external)
+        event = external or calendar.managed(client, event_id) or made()
         changed = event.deleted or any(
             getattr(event, name) != value for name, value in values.items()
         )
@@ -224,7 +287,7 @@ def upsert(
             person for person in invited if person["email"] not in known
         ]
         if changed:
-            event.updated = now
+            event.updated = store.clock.now()
 
     return apply
 
@@ -234,12 +297,18 @@ def delete(store: Store, calendar: Calendar, client: str, data: dict) -> Any:
     event_id, uid = data.get("event_id"), data.get("event_uid")
     if not event_id and not uid:
         raise invalid("event_id", "required", "required")
-    if uid and not event_id:
-        raise invalid("event_uid", "invalid", "needs unrestricted access")
+    external = None
+    if not event_id:
+        problems = Problems()
+        _external(uid, problems)
+        problems.check()
+        external = _changeable(calendar, uid)
 
     def apply() -> None:
-        event = calendar.managed(client, event_id)
+        event = external or calendar.managed(client, event_id)
         if event and not event.deleted:
+            if external:
+                _mail_guests(store, event)
             event.deleted = True
             event.updated = store.clock.now()
 

@@ -8,10 +8,12 @@ import pytest
 import requests
 
 from calsync import errors, transport
+from calsync.mapping_cronofy import cronofy_body
 from calsync.providers import cronofy
 from calsync.providers.cronofy import DAYS_AHEAD, CronofyProvider, hosts, secrets_of
 from calsync.values import Grant, When, Window, Write
 from simulators.cronofy import DEMO_SECRET
+from simulators.cronofy.errors import grant_error
 from tests.contract.worlds import (
     ALLDAY,
     ANN,
@@ -141,6 +143,77 @@ def test_a_wrong_secret_is_the_administrators_business(world):
         )
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        # the application is wrong: nobody's connection ends for it
+        ("invalid_client", errors.Misconfigured),
+        ("unauthorized_client", errors.Misconfigured),
+        ("invalid_request", errors.Misconfigured),
+        # the permission is gone
+        ("invalid_grant", errors.AuthExpired),
+    ],
+)
+def test_what_a_400_of_the_token_endpoint_means(world, sim, error, kind):
+    provider = world.provider()
+    sim.expire_tokens()
+
+    def refused(_request):
+        raise grant_error(error)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sim.oauth, "check_client", lambda *_client: refused(None))
+        with pytest.raises(kind):
+            provider.identity()
+        if kind is errors.Misconfigured:
+            with pytest.raises(kind):
+                CronofyProvider.revoke(world.application, provider.grant)
+
+
+def test_an_unknown_client_is_refused_with_400(world, sim):
+    """Also when it withdraws a permission, and the permission stays."""
+    provider = world.provider()
+    with pytest.raises(errors.Misconfigured):
+        CronofyProvider.revoke(world.wrong_client(), provider.grant)
+    assert "POST 400" in sim.counters() and "POST 401" not in sim.counters()
+    assert provider.identity() == ANN
+
+
+def test_the_newest_refresh_token_is_kept(world, sim):
+    provider = world.provider()
+    sim.set_tokens(rotating=True)
+    for _time in range(3):
+        before = provider.grant.refresh_token
+        sim.expire_tokens()
+        assert provider.calendars()
+        assert provider.grant.refresh_token != before
+
+
+def test_token_answers_of_the_older_shape(world, sim):
+    sim.set_tokens(old=True)
+    code = sim.issue_code("ann", "read_account list_calendars", "http://localhost/cb")
+    grant = CronofyProvider.exchange(
+        world.application, code=code, verifier="", redirect_uri="http://localhost/cb"
+    )
+    assert grant.refresh_token and grant.subject == ""
+    provider = CronofyProvider(
+        world.application, grant, limiter=world.clock.limiter(), now=sim.clock.now
+    )
+    sim.expire_tokens()
+    assert provider.identity() == ANN
+    CronofyProvider.revoke(world.application, provider.grant)
+    with pytest.raises(errors.AuthExpired):
+        provider.calendars()
+
+
+@pytest.mark.parametrize("erase", [False, True])
+def test_who_leaves_is_erased_at_cronofy_where_they_want_it(world, sim, erase):
+    provider = world.provider()
+    CronofyProvider.revoke(world.application, provider.grant, erase=erase)
+    [granted] = sim.dump()["authorizations"]
+    assert (granted["revoked"], granted["erased"]) == (True, erase)
+
+
 def test_while_a_secret_is_replaced_the_first_is_used(world):
     app = replace(world.application, client_secret=f"{DEMO_SECRET}, older")
     code = world.sim.issue_code("ann", "read_account", "http://localhost/cb")
@@ -185,19 +258,169 @@ def test_revoking_by_account_where_no_token_is_left(world, provider):
     CronofyProvider.revoke(world.application, Grant())
 
 
-# ------------------------------------------------------------------------------ reading
+# ------------------------------------------------------ events that the person has made
 
 
-def test_foreign_events_are_read_and_never_written(world, sim, provider):
+@pytest.fixture
+def theirs(sim):
     uid = sim.add_event("ann", None, "Theirs", "2026-03-03 09:00", "2026-03-03 10:00")
+    return f"uid:{uid}"
+
+
+def change(event, **values):
+    return Write(
+        verb="patch",
+        remote_id=event.remote_id,
+        etag=event.etag,
+        fields=replace(event.fields, **values),
+        changed=frozenset(values),
+    )
+
+
+def test_foreign_events_are_read_and_not_written(world, sim, provider, theirs):
+    assert [calendar.restricted for calendar in provider.calendars()] == [True]
     events, _token = listed(provider, world)
-    event = events[f"uid:{uid}"]
+    event = events[theirs]
     assert event.fields.name == "Theirs" and not event.writable
     assert provider.get(world.calendar, [event.remote_id]) == events
     for verb in ("patch", "delete"):
         write = Write(verb=verb, remote_id=event.remote_id, fields=TIMED)
         assert isinstance(outcome(provider, world, write).error, errors.Forbidden)
     assert sim.events("ann")[0]["summary"] == "Theirs"
+    assert not sim.counters().get("POST 207"), "what is not allowed is not tried"
+
+
+def test_foreign_events_are_written_where_their_person_allows_it(
+    world, sim, provider, theirs
+):
+    sim.elevate("ann")
+    assert [calendar.restricted for calendar in provider.calendars()] == [False]
+    events, token = listed(provider, world)
+    event = events[theirs]
+    assert event.writable
+    done = outcome(provider, world, change(event, name="Mine", location="Room 2"))
+    assert done.error is None
+    assert (done.event.fields.name, done.event.fields.location) == ("Mine", "Room 2")
+    assert done.event.writable and done.event.remote_id == theirs
+    [there] = sim.events("ann")
+    assert there["summary"] == "Mine" and "event_id" not in there
+    # it is seen once more as it is known, or not at all
+    events, _token = listed(provider, world, token)
+    assert [event.etag for event in events.values()] in ([done.event.etag], [])
+    gone = Write(verb="delete", remote_id=theirs, etag=done.event.etag)
+    assert outcome(provider, world, gone).error is None
+    assert sim.events("ann") == [] and sim.outbox() == []
+
+
+def test_what_an_own_and_a_foreign_write_have_in_common_is_one_batch(
+    world, sim, provider, theirs
+):
+    sim.elevate("ann")
+    events, _token = listed(provider, world)
+    sim.clear_journal()
+    done = provider.push(
+        world.calendar, [insert(world, key=1), change(events[theirs], name="Mine")]
+    )
+    assert [outcome.error for outcome in done] == [None, None]
+    assert sim.counters()["POST 207"] == 1
+
+
+def test_a_permission_that_comes_or_goes_is_a_new_version(world, sim, theirs):
+    seen = []
+    for turn in (sim.elevate, sim.restrict, sim.elevate):
+        turn("ann")
+        events, _token = listed(world.provider(), world)
+        seen.append((events[theirs].writable, events[theirs].etag))
+    assert [writable for writable, _etag in seen] == [True, False, True]
+    assert seen[0] == seen[2] and seen[0][1] != seen[1][1]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        # the calendar does not allow it
+        {"editable": False},
+        # they would get a mail
+        {"attendees": [{"email": "bob@example.com", "status": "accepted"}]},
+        {"organizer": {"email": "unknownorganizer@calendar.google.com"}},
+        {"attendees": [{"email": ANN}], "organizer": {"email": "bob@example.com"}},
+    ],
+)
+def test_foreign_events_that_stay_as_they_are(world, sim, provider, more):
+    sim.elevate("ann")
+    uid = sim.add_event(
+        "ann", None, "x", "2026-03-03 09:00", "2026-03-03 10:00", **more
+    )
+    events, _token = listed(provider, world)
+    assert not events[f"uid:{uid}"].writable
+
+
+def test_occurrences_of_a_foreign_series_stay_as_they_are(world, sim, provider):
+    sim.elevate("ann")
+    sim.add_series("ann", None, "Jour", "2026-03-03 09:00", "2026-03-03 10:00", 7, 3)
+    events, _token = listed(provider, world)
+    assert not any(event.writable for event in events.values())
+
+
+def test_a_foreign_event_that_somebody_else_changed_is_a_conflict(
+    world, sim, provider, theirs
+):
+    sim.elevate("ann")
+    events, _token = listed(provider, world)
+    sim.change_event(theirs.removeprefix("uid:"), summary="By hand")
+    write = change(events[theirs], name="Mine")
+    assert isinstance(outcome(provider, world, write).error, errors.Conflict)
+    sim.delete_event(theirs.removeprefix("uid:"))
+    assert isinstance(outcome(provider, world, write).error, errors.Gone)
+
+
+def test_a_right_that_was_taken_back_meanwhile_concerns_the_event_alone(
+    world, sim, provider, theirs
+):
+    sim.elevate("ann")
+    events, _token = listed(provider, world)
+    sim.restrict("ann")  # (the provider has asked before)
+    first, second = provider.push(
+        world.calendar, [change(events[theirs], name="Mine"), insert(world, key=2)]
+    )
+    assert isinstance(first.error, errors.Forbidden) and second.error is None
+    assert sim.events("ann")[0]["summary"] == "Theirs"
+
+
+def test_what_the_service_means_by_more_than_busy_survives_a_change(
+    world, sim, provider
+):
+    """Nothing is said of what was not changed, where saying it would lose."""
+    sim.elevate("ann")
+    uid = sim.add_event("ann", None, "x", "2026-03-03 09:00", "2026-03-03 10:00")
+    text = "word " * 1200
+    sim.plant_event(uid, {"description": text})
+    events, _token = listed(provider, world)
+    body = cronofy_body(change(events[f"uid:{uid}"], name="y"))
+    assert "description" not in body and "transparency" not in body
+    assert body["event_uid"] == uid and "event_id" not in body
+    body = cronofy_body(
+        change(events[f"uid:{uid}"], description="short", show_as="free")
+    )
+    assert (body["description"], body["transparency"]) == ("short", "transparent")
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+def test_the_page_where_the_person_allows_it(world, sim, provider, decision):
+    url = provider.permissions_url([world.calendar], redirect_uri="http://localhost/p")
+    answer = requests.post(url, data={"do": decision}, allow_redirects=False, timeout=5)
+    assert answer.headers["Location"] == "http://localhost/p"
+    [calendar] = provider.calendars()
+    assert calendar.restricted is (decision == "deny")
+
+
+def test_the_page_is_a_matter_of_the_plan(world, sim, provider):
+    sim.set_plan(["permissions"])
+    with pytest.raises(errors.PlanLimit):
+        provider.permissions_url([world.calendar], redirect_uri="http://localhost/p")
+
+
+# ------------------------------------------------------------------------------ reading
 
 
 def test_a_series_arrives_as_single_events_of_one_series(world, sim, provider):
@@ -302,6 +525,69 @@ def test_pages_that_go_round_in_a_circle_end(world, sim, provider):
         del sim.api._page
 
 
+def test_a_page_that_is_gone_is_no_calendar_that_is_gone(world, sim, provider):
+    for day in (3, 4):
+        sim.add_event("ann", None, "x", f"2026-03-0{day}", f"2026-03-0{day + 1}")
+    sim.set_page_size(1)
+    pages = provider.changes(world.calendar, "", WINDOW)
+    next(pages)
+    sim.forget_pages()
+    with pytest.raises(errors.Unavailable):
+        next(pages)
+    assert len(listed(provider, world)[0]) == 2, "from the beginning"
+
+
+def test_what_may_be_missing_and_what_is_a_text(world, sim, provider):
+    uid = sim.add_event(
+        "ann",
+        None,
+        "Lunch",
+        "2026-03-03 09:00",
+        "2026-03-03 10:00",
+        location="Canteen",
+        geo=("52.5200", "13.4050"),
+    )
+    bare = sim.add_event("ann", None, "Bare", "2026-03-04", "2026-03-05")
+    shown = {"location": {"lat": "52.5200", "long": "13.4050", "description": "Here"}}
+    sim.plant_event(uid, shown | {"conferencing": None, "organizer": None})
+    events, _token = listed(provider, world)
+    assert events[f"uid:{uid}"].fields.location == "Here"
+    event = events[f"uid:{bare}"]
+    assert event.fields.when.start == date(2026, 3, 4), (
+        "a day also with localized_times"
+    )
+    assert (event.attendees, event.organizer, event.fields.location) == ((), None, "")
+
+
+def test_an_application_calendar_is_read_and_written(world, sim):
+    tokens = requests.post(
+        f"{sim.url}/v1/application_calendars",
+        json={
+            "client_id": world.application.client_id,
+            "client_secret": world.application.client_secret,
+            "application_calendar_id": "rooms",
+        },
+        timeout=5,
+    ).json()
+    grant = Grant(
+        access_token=tokens["access_token"], refresh_token=tokens["refresh_token"]
+    )
+    provider = CronofyProvider(
+        world.application,
+        grant,
+        limiter=world.clock.limiter(),
+        now=sim.clock.now,
+        sleep=world.clock.sleep,
+    )
+    assert provider.identity() == tokens["sub"]
+    [calendar] = provider.calendars()
+    assert calendar.access_role == "owner"
+    [done] = provider.push(calendar.remote_id, [insert(world)])
+    assert done.error is None
+    busy = provider.busy([calendar.remote_id], NINE, NINE + timedelta(days=1))
+    assert len(busy[calendar.remote_id]) == 1
+
+
 @pytest.mark.parametrize("fault", ["garbage", "truncate"])
 def test_an_answer_that_cannot_be_read_is_unavailable(world, sim, provider, fault):
     sim.set_fault(fault, {"path": "/v1/events$"}, times=5)
@@ -387,6 +673,16 @@ def test_an_event_that_was_deleted_can_be_written_anew(world, provider):
     assert outcome(provider, world, write).event.remote_id == remote_id
 
 
+def test_an_event_without_a_title_goes_out_and_comes_back_without(world, sim, provider):
+    write = insert(world, replace(TIMED, name=""))
+    done = outcome(provider, world, write)
+    assert done.error is None and done.event.fields.name == ""
+    assert sim.events("ann")[0]["summary"] == "(No title)"
+    sim.change_event(write.remote_id, summary="Found")
+    events, _token = listed(provider, world)
+    assert events[write.remote_id].fields.name == "Found"
+
+
 def test_a_refused_event_says_why_and_stops_nobody(world, sim, provider):
     bad = insert(world, replace(TIMED, when=When(NINE, NINE - timedelta(hours=1))))
     good = insert(world)
@@ -430,7 +726,7 @@ def test_what_cronofy_cannot_hold_is_refused_here(world, provider):
 
 def test_nobody_is_invited(world, sim, provider):
     outcome(provider, world, insert(world))
-    assert sim.outbox() == [] and sim.events("ann")[0]["attendees"] == []
+    assert sim.outbox() == [] and "attendees" not in sim.events("ann")[0]
 
 
 def test_the_event_keeps_its_zone(world, provider):
@@ -504,6 +800,14 @@ def test_our_own_events_and_doubtful_ones_are_busy(world, sim, provider):
         sim.add_event("ann", None, "x", f"{day} 09:00", f"{day} 10:00", **more)
     starts = [start for start, _stop in busy(provider, world)]
     assert starts == [at(0).start, at(1).start, at(2).start, at(3).start]
+
+
+def test_connected_and_not_read_yet_at_once(world, sim, provider):
+    """Both words of a profile may hold."""
+    sim.set_initial_sync("ann")
+    [profile] = provider._profiles(provider._info())
+    assert profile["profile_connected"] and profile["profile_initial_sync_required"]
+    assert isinstance(busy(provider, world), errors.Unavailable)
 
 
 @pytest.mark.parametrize(

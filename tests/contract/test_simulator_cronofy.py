@@ -209,8 +209,11 @@ def test_refresh_and_expiry(sim, calendar):
     with pytest.raises(PyCronofyRequestError) as expired:
         client.account()
     assert expired.value.response.status_code == 401
+    refresh_token = client.auth.refresh_token
+    sim.set_tokens(rotating=True)
     client.refresh_authorization()
     assert client.auth.access_token != old
+    assert client.auth.refresh_token != refresh_token
     assert client.account()["email"] == "ann@example.com"
 
 
@@ -256,6 +259,20 @@ def test_calendars_and_a_new_one(sim, calendar):
     with pytest.raises(PyCronofyRequestError) as twice:
         client.create_calendar(profile, "Odoo")
     assert twice.value.response.status_code == 422
+    [row] = twice.value.response.json()["errors"]["name"]
+    assert row["key"] == "errors.duplicate_calendar_name"
+
+
+def test_an_application_calendar_belongs_to_nobody(sim):
+    client = client_for(sim)
+    made = client.application_calendar("rooms")
+    assert made["sub"].startswith("apc_")
+    assert client.application_calendar("rooms")["sub"] == made["sub"]
+    info = client.userinfo()
+    assert info["cronofy.type"] == "application_calendar"
+    (calendar,) = client.list_calendars()
+    client.upsert_event(calendar["calendar_id"], dict(EVENT))
+    assert len(client.read_events().all()) == 1
 
 
 # ------------------------------------------------------------------------------ events
@@ -294,6 +311,8 @@ def test_what_is_wrong_is_named(sim, calendar):
         {"end": "2026-03-11"},
         {"start": "2026-03-10T09:00:00+01:00"},
         {"start": "2026-03-10", "end": "2026-03-10"},
+        {"summary": ""},
+        {"summary": None},
         {"summary": "s" * 1025},
         {"event_id": "i" * 65},
         {"tzid": "Mars/Base"},
@@ -331,6 +350,14 @@ def test_pages_have_absolute_addresses(sim, calendar):
     assert pages.total == 3
     assert pages.next_page_url.startswith(sim.url + "/v1/events/pages/")
     assert len({event["event_uid"] for event in pages.all()}) == 7
+    assert pages.json()["pages"] == {"current": 3, "total": 3, "next_page": ""}
+    first = client.read_events(only_managed=True).json()["pages"]
+    assert first == {"current": 1, "total": 1}
+    later = client.read_events().next_page_url
+    sim.forget_pages()
+    with pytest.raises(PyCronofyRequestError) as forgotten:
+        client.request_handler.get(url=later)
+    assert forgotten.value.response.status_code == 404
     sim.add_person("bob")
     other = client_for(sim, "bob")
     with pytest.raises(PyCronofyRequestError) as foreign:
@@ -629,23 +656,132 @@ def test_the_applications_own_writes_are_not_notified(sim, calendar, mailbox):
     assert len(mailbox.letters) == 2
 
 
-def test_channels_are_retried_closed_and_listed(sim, calendar, mailbox):
+@pytest.mark.parametrize("refusal", [302, 404, 410, 503])
+def test_whatever_is_not_2xx_is_tried_again(sim, calendar, mailbox, refusal):
     client = client_for(sim, "ann")
-    mailbox.answers += [503, 200, 410]
+    mailbox.answers += [refusal, 200]
     sim.courier.retry_after = 0.01
     channel = client.create_notification_channel(mailbox.url, [calendar])
     sim.wait_for_mail()
     assert len(mailbox.letters) == 2
+    assert mailbox.letters[0] == mailbox.letters[1]
+    sim.advance_clock(hours=25)
+    client.refresh_authorization()
     assert client.list_notification_channels() == [channel]
+
+
+def test_after_a_day_of_refusals_a_channel_is_closed_for_good(sim, calendar, mailbox):
+    client = client_for(sim, "ann")
+    mailbox.answers += [404] * 4
+    sim.courier.retry_after = 0.01
+    channel = client.create_notification_channel(mailbox.url, [calendar])
+    sim.wait_for_mail()
+    assert client.list_notification_channels() == [channel]
+    sim.advance_clock(hours=25)
+    client.refresh_authorization()
+    assert client.list_notification_channels() == []
     sim.add_event("ann", None, "Lunch", "2026-03-12 12:00", "2026-03-12 13:00")
     sim.wait_for_mail()
-    assert client.list_notification_channels() == []
+    assert len(mailbox.letters) == 4
+
+
+def test_channels_are_closed_and_listed(sim, calendar, mailbox):
+    client = client_for(sim, "ann")
     channel = client.create_notification_channel(mailbox.url)
+    assert client.list_notification_channels() == [channel]
+    # what is default is not shown
+    assert channel["filters"] == {}
     client.close_notification_channel(channel["channel_id"])
     assert client.list_notification_channels() == []
     with pytest.raises(PyCronofyRequestError) as long:
         client.create_notification_channel(mailbox.url + "x" * 128)
     assert long.value.response.status_code == 422
+
+
+def test_what_notifications_tell(sim, calendar, mailbox):
+    client = client_for(sim, "ann")
+    sim.set_initial_sync("ann")
+    client.create_notification_channel(mailbox.url, [calendar])
+    sim.set_initial_sync("ann", False)
+    sim.connect_conferencing("ann")
+    sim.disconnect_conferencing("ann")
+    sim.request_erasure("ann")
+    sim.wait_for_mail()
+    told = [json.loads(body)["notification"] for _sig, body in mailbox.letters]
+    assert [notification["type"] for notification in told] == [
+        "verification",
+        "profile_initial_sync_completed",
+        "conferencing_profile_disconnected",
+        "gdpr_requested",
+    ]
+    assert not any("changes_since" in notification for notification in told)
+    with pytest.raises(PyCronofyRequestError) as gone:
+        client.refresh_authorization()
+    assert gone.value.response.json() == {"error": "invalid_grant"}
+
+
+# ---------------------------------------------------- events that the person has made
+
+
+def walk_through_permissions(client, calendar, decision="allow"):
+    asked = client.elevated_permissions(
+        [{"calendar_id": calendar, "permission_level": "unrestricted"}], REDIRECT
+    )
+    assert "Calendar" in requests.get(asked["url"], timeout=5).text
+    answer = requests.post(
+        asked["url"], data={"do": decision}, allow_redirects=False, timeout=5
+    )
+    assert answer.headers["Location"] == REDIRECT
+
+
+def external(event_uid, **more):
+    return {name: value for name, value in EVENT.items() if name != "event_id"} | {
+        "event_uid": event_uid,
+        **more,
+    }
+
+
+def test_external_events_take_elevated_access(sim, calendar):
+    client = client_for(sim, "ann")
+    uid = sim.add_event("ann", None, "Mine", "2026-03-12 12:00", "2026-03-12 13:00")
+    (event,) = client.read_events().all()
+    assert event["options"]["update"] and "event_id" not in event
+    walk_through_permissions(client, calendar, "deny")
+    for call in (
+        lambda: client.upsert_event(calendar, external(uid)),
+        lambda: client.delete_external_event(calendar, uid),
+    ):
+        with pytest.raises(PyCronofyRequestError) as small:
+            call()
+        assert small.value.response.status_code == 403
+    assert client.list_calendars()[0]["permission_level"] == "sandbox"
+    walk_through_permissions(client, calendar)
+    assert client.list_calendars()[0]["permission_level"] == "unrestricted"
+    client.upsert_event(calendar, external(uid, summary="Changed"))
+    (event,) = client.read_events().all()
+    assert (event["event_uid"], event["summary"]) == (uid, "Changed")
+    assert "event_id" not in event
+    client.delete_external_event(calendar, uid)
+    assert client.read_events().all() == []
+    with pytest.raises(PyCronofyRequestError) as gone:
+        client.upsert_event(calendar, external(uid))
+    assert gone.value.response.status_code == 404
+
+
+def test_what_is_refused_with_elevated_access_too(sim, calendar):
+    client = client_for(sim, "ann")
+    sim.elevate("ann")
+    with pytest.raises(PyCronofyRequestError) as wrong:
+        client.delete_external_event(calendar, "m1")
+    keys = [row["key"] for row in wrong.value.response.json()["errors"]["event_uid"]]
+    assert keys == ["errors.must_be_external_event_uid"]
+    [uid, _second] = sim.add_series(
+        "ann", None, "Weekly", "2026-03-12 12:00", "2026-03-12 13:00", 7, 2
+    )
+    assert not client.read_events().all()[0]["options"]["update"]
+    with pytest.raises(PyCronofyRequestError) as recurring:
+        client.upsert_event(calendar, external(uid))
+    assert recurring.value.response.status_code == 403
 
 
 # ------------------------------------------------------------------------ conferencing

@@ -6,12 +6,25 @@ import hmac
 
 import pytest
 
-from calsync.providers.cronofy import verified
+from calsync.providers.cronofy import secrets_in, verified
 
 # the vector of Cronofy's documentation
 SECRET = "pDY0Oi7TJSP2hfNmZNkm5"
 BODY = b'{"example":"well-known"}'
 SIGNATURE = "6r2/HjBkqymGegX0wOfifieeUXbbHwtV/LohHS+jv6c="
+
+
+#: those of Cronofy's own clients' tests, with secrets of newer applications
+NEWER = (
+    (
+        "CRN_NggYusqPGLxwjw5FHOJYOqSrTPNXy8WQf14OID",
+        "5DxentQi5YSXODEzTVv06sRwJ3pULIz1KrYv20qxEK0=",
+    ),
+    (
+        "CRN_nGlYDFXwfSXgB9rvGNBJyfE454GGPtWIbNuPwr",
+        "BmQmWVuZ70ILWjr1CAt5oC7YOolgnku4WZtlrKfx/6k=",
+    ),
+)
 
 
 def sign(secret, body=BODY):
@@ -46,6 +59,28 @@ def sign(secret, body=BODY):
 )
 def test_signatures(body, header, secrets, expected):
     assert verified(body, header, secrets) is expected
+
+
+@pytest.mark.parametrize(("secret", "signature"), NEWER)
+def test_signatures_as_cronofys_clients_make_them(secret, signature):
+    both = ",".join(signature for _secret, signature in NEWER)
+    for header in (signature, both, f"{SIGNATURE},{signature}"):
+        assert verified(BODY, header, [secret])
+        assert verified(BODY, header, ["another", secret])
+    assert not verified(BODY, SIGNATURE, [secret])
+
+
+@pytest.mark.parametrize("parting", [",", ", ", " , ", " ", "\n", ",\n", " ,, "])
+def test_secrets_in_force_are_parted_however_they_were_pasted(parting):
+    (one, first), (two, second) = NEWER
+    secrets = secrets_in(f" {one}{parting}{two} ")
+    assert secrets == [one, two]
+    assert verified(BODY, f"{first},{second}", secrets[1:])
+
+
+@pytest.mark.parametrize("text", ["", " ", ",", " , \n"])
+def test_without_secrets_there_are_none(text):
+    assert secrets_in(text) == []
 
 
 def test_every_pair_is_compared_whatever_matches_first(monkeypatch):

@@ -125,6 +125,8 @@ def test_one_field(change, name, value):
         ({"deleted": True}, "cancelled", "accepted"),
         ({"event_status": "cancelled"}, "cancelled", "accepted"),
         ({"event_status": "tentative"}, "tentative", "accepted"),
+        ({"status": "cancelled", "event_status": "confirmed"}, "cancelled", "accepted"),
+        ({"status": "tentative", "event_status": None}, "tentative", "accepted"),
         ({"participation_status": "declined"}, "confirmed", "declined"),
         ({"participation_status": "unknown"}, "confirmed", "accepted"),
         # an event of one's own, without guests, waits for nobody's answer

@@ -22,6 +22,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -54,7 +55,15 @@ from ..errors import (
 )
 from ..intervals import Interval, union
 from ..mapping import known_zone
-from ..mapping_cronofy import FOREIGN, clean, cronofy_body, cronofy_event, is_foreign
+from ..mapping_cronofy import (
+    FOREIGN,
+    changeable,
+    clean,
+    cronofy_body,
+    cronofy_event,
+    is_foreign,
+    name_of,
+)
 from ..transport import (
     TIMEOUT,
     Limiter,
@@ -146,6 +155,7 @@ THOROUGH = 2
 SLACK = timedelta(seconds=2)
 
 LONGEST_ADDRESS = 128
+READ_ONLY = "Only events that were made in Odoo can be changed."
 LOST = "Cronofy has lost the connection to the calendar: connect it again."
 EXPIRY_MARGIN = timedelta(seconds=60)
 
@@ -166,12 +176,14 @@ def hosts(data_center: str) -> tuple[str, str]:
     return f"https://api{suffix}.cronofy.com", f"https://app{suffix}.cronofy.com"
 
 
-def secrets_of(app: Application) -> list[str]:
-    """The secrets in force: two, parted by a comma, while one replaces the other.
+def secrets_in(text: str) -> list[str]:
+    """The secrets in force: two, parted by a comma or blanks, while one replaces the
+    other. The first is the one we use."""
+    return re.findall(r"[^\s,]+", text)
 
-    The first is the one we use.
-    """
-    return [secret.strip() for secret in app.client_secret.split(",")]
+
+def secrets_of(app: Application) -> list[str]:
+    return secrets_in(app.client_secret) or [""]
 
 
 def verified(body: bytes, header: str | None, secrets: Iterable[str]) -> bool:
@@ -245,12 +257,21 @@ def cronofy_error(reply: Reply, *, write: bool = False) -> SyncError:
     )
 
 
+#: what is wrong with the application and not with a person's permission (RFC 6749 5.2).
+#: Cronofy says it with 400, too: tests of cronofy-csharp (RevokeToken) and cronofy-ruby
+OUR_FAULTS = frozenset(
+    ("invalid_client", "invalid_request", "unauthorized_client")
+    + ("unsupported_grant_type",)
+)
+
+
 def _grant_error(reply: Reply) -> SyncError:
     """The meaning of a refusal by the token endpoint, whose 400 says the most."""
     error = str(_json(reply).get("error", ""))
-    if error == "invalid_client" or reply.status == 401:
+    if error in OUR_FAULTS or reply.status == 401:
         return Misconfigured(
-            "Cronofy does not know this client id and secret.", reason="invalid_client"
+            "Cronofy does not know this client id and secret.",
+            reason=error or "invalid_client",
         )
     if reply.status == 400:
         return AuthExpired(reason=error or "400")
@@ -378,6 +399,7 @@ class CronofyProvider:
     series = False
     forgetful = True
     conferencing = "profiles"
+    erases = True
 
     def __init__(
         self,
@@ -460,13 +482,18 @@ class CronofyProvider:
         return _grant(data, Grant(), datetime.now(UTC))
 
     @staticmethod
-    def revoke(app: Application, grant: Grant) -> None:
+    def revoke(app: Application, grant: Grant, *, erase: bool = False) -> None:
         """Withdraw this grant; another one on the same account stays alive."""
-        data = {"client_id": app.client_id, "client_secret": secrets_of(app)[0]}
+        data: dict[str, Any] = {
+            "client_id": app.client_id,
+            "client_secret": secrets_of(app)[0],
+        }
         token = grant.refresh_token or grant.access_token
         if not token and not grant.subject:
             return
         data |= {"token": token} if token else {"sub": grant.subject}
+        if erase:  # cronofy-csharp, RevokeTokenRequest
+            data["request_pii_erasure"] = True
         wire = _wire(app, _limiter(app))
         try:
             reply = insist(lambda: _post_json(wire, app.revoke_url, data))
@@ -482,7 +509,9 @@ class CronofyProvider:
         info = self._info()
         profiles = self._profiles(info)
         names = [_str(profile.get("profile_name")) for profile in profiles]
-        return _str(info.get("email")) or next(filter(None, names), "")
+        # an application calendar is nobody's: its account is all that it is known by
+        names = [_str(info.get("email")), *names, _str(info.get("sub"))]
+        return next(filter(None, names), "")
 
     def _info(self, *, fresh: bool = False) -> dict[str, Any]:
         if fresh or not self._userinfo:
@@ -505,9 +534,10 @@ class CronofyProvider:
 
     def calendars(self) -> list[RemoteCalendar]:
         rows = _object(self._call("GET", "/v1/calendars"), "calendars", list)
-        zone = self._zone(self._info())
+        info = self._info()
+        zone, ours = self._zone(info), _is_applications(info)
         return [
-            _calendar(row, zone)
+            _calendar(row, zone, ours)
             for row in _rows(rows)
             if _str(row.get("calendar_id")) and row.get("calendar_deleted") is not True
         ]
@@ -536,6 +566,32 @@ class CronofyProvider:
                 raise
             return same[0]
         return _calendar(_object(reply, "calendar", dict), self._zone(self._info()))
+
+    def permissions_url(self, calendar_ids: Sequence[str], *, redirect_uri: str) -> str:
+        """Where the person allows that foreign events of these calendars are changed;
+        "" where an administrator has allowed it for everybody, and it is done.
+
+        Cronofy, developers/api/authorization/extended-permissions
+        """
+        wanted = [
+            {"calendar_id": calendar_id, "permission_level": "unrestricted"}
+            for calendar_id in calendar_ids
+        ]
+        data = {"permissions": wanted, "redirect_uri": redirect_uri}
+        asked = self._call("POST", "/v1/permissions", data)
+        url = _str(_object(asked, "permissions_request", dict).get("url"))
+        if url and not url.startswith(("https://", "http://")):
+            raise Unavailable(reason="no address")
+        self._userinfo = {}
+        return url
+
+    def _unrestricted(self, calendar_id: str) -> bool:
+        return any(
+            row.get("permission_level") == "unrestricted"
+            for profile in self._profiles(self._info())
+            for row in _rows(profile.get("profile_calendars"))
+            if row.get("calendar_id") == calendar_id
+        )
 
     # reading
 
@@ -604,7 +660,11 @@ class CronofyProvider:
             item.get("attendees") or item.get("organizer")
         )
         email = self.identity() if guests else ""
-        return cronofy_event(item, email=email)
+        # (asked for only where the answer counts: a quiet run asks nothing more)
+        free = changeable(item, email) and self._unrestricted(
+            _str(item.get("calendar_id"))
+        )
+        return cronofy_event(item, email=email, unrestricted=free)
 
     def _pages(
         self, kind: str, query: Mapping[str, str]
@@ -620,7 +680,12 @@ class CronofyProvider:
                 raise Unavailable(reason="pages go round in a circle")
             asked.add(str(following))
             # an absolute address; the wire lets no token go to another host
-            reply = self._call("GET", str(following))
+            try:
+                reply = self._call("GET", str(following))
+            except NotFound as err:
+                # the page has expired (pycronofy, test_pagination); the calendar is
+                # there, as the first page has shown
+                raise Unavailable(reason="page gone") from err
 
     def get(
         self, calendar_id: str, remote_ids: Sequence[str]
@@ -633,7 +698,7 @@ class CronofyProvider:
         found: dict[str, RemoteEvent] = {}
         try:
             if not all(map(is_foreign, remote_ids)):
-                found |= self._recent(calendar_id, None)
+                found |= self._recent(calendar_id, None, ())
             if any(map(is_foreign, remote_ids)):
                 query = self._reach() | {
                     "calendar_ids[]": calendar_id,
@@ -689,6 +754,7 @@ class CronofyProvider:
 
     def _state(self, info: dict[str, Any], calendar_id: str) -> SyncError | None:
         """Why nothing is known of a calendar, None if it is."""
+        ours = _is_applications(info)
         for profile in self._profiles(info):
             ids = {
                 _str(row.get("calendar_id"))
@@ -703,7 +769,7 @@ class CronofyProvider:
                 return Unavailable(
                     "Cronofy has not read the calendar yet.", reason="pending"
                 )
-            if profile.get("provider_name") == "cronofy":
+            if profile.get("provider_name") == "cronofy" and not ours:
                 return Unsupported(
                     "Cronofy was not given access to the calendar.", reason="no access"
                 )
@@ -764,14 +830,18 @@ class CronofyProvider:
     ) -> None:
         """Note what cannot be sent, and what somebody else changed meanwhile."""
         recent: dict[str, RemoteEvent] = {}
+        foreign = any(is_foreign(write.remote_id) for write in writes)
+        closed = foreign and not self._unrestricted(calendar_id)
         # an insert meets an event of its id only if an earlier run has written it
         first = calendar_id not in self._written_to
         if any(write.etag or first for write in writes):
-            recent = self._recent(calendar_id, self._now() - LOOK_BACK)
+            recent = self._recent(calendar_id, self._now() - LOOK_BACK, writes)
             self._written_to.add(calendar_id)
         known = set()
         for number, write in enumerate(writes):
             error = _unfit(write)
+            if closed and is_foreign(write.remote_id):
+                error = Forbidden(READ_ONLY)
             if write.remote_id not in known:  # later writes build on the first
                 error = error or _outdated(write, recent.get(write.remote_id))
             known.add(write.remote_id)
@@ -779,16 +849,19 @@ class CronofyProvider:
                 outcomes[number] = Outcome(key=write.key, error=error)
 
     def _recent(
-        self, calendar_id: str, since: datetime | None
+        self, calendar_id: str, since: datetime | None, writes: Iterable[Write]
     ) -> dict[str, RemoteEvent]:
-        """Our events that changed since (None: all), by remote id.
+        """Our events that changed since (None: all), by remote id; foreign ones, too,
+        where some of ``writes`` are theirs.
 
         Without a window: our own events are bound by none.
         """
+        foreign = any(is_foreign(write.remote_id) for write in writes)
         query = {
             "calendar_ids[]": calendar_id,
-            "only_managed": "true",
             "include_managed": "true",
+            # one that was moved out of Cronofy's reach is still to be found
+            **({"include_moved": "true"} if foreign else {"only_managed": "true"}),
             "include_deleted": "true",
             "tzid": "Etc/UTC",
             "localized_times": "true",
@@ -836,7 +909,7 @@ class CronofyProvider:
             {
                 "method": "DELETE" if write.verb == "delete" else "POST",
                 "relative_url": path,
-                "data": {"event_id": write.remote_id}
+                "data": name_of(write.remote_id)
                 if write.verb == "delete"
                 else cronofy_body(write),
             }
@@ -878,8 +951,9 @@ class CronofyProvider:
                 self._sleep(wait)
             thorough = look == THOROUGH
             since = None if thorough else min(waiting.values()) - SLACK
+            sought = [writes[number] for number in waiting]
             try:
-                shown = self._recent(calendar_id, since)
+                shown = self._recent(calendar_id, since, sought)
             except SyncError as err:
                 late = AnswerLost(reason=err.reason)
                 break
@@ -1050,7 +1124,7 @@ def _wire(
     )
 
 
-def _post_json(wire: Wire, url: str, data: Mapping[str, str]) -> Reply:
+def _post_json(wire: Wire, url: str, data: Mapping[str, Any]) -> Reply:
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
     reply = wire.send("POST", url, headers=headers, body=json.dumps(dict(data)))
     if reply.status == 429 or reply.status >= 500:
@@ -1119,8 +1193,17 @@ def _is_open(profile: Mapping[str, Any]) -> bool:
     return name != "cronofy" and not name.endswith("_free_busy")
 
 
-def _calendar(row: Mapping[str, Any], zone: str) -> RemoteCalendar:
-    if not _is_open(row):
+def _is_applications(info: Mapping[str, Any]) -> bool:
+    """Is it an application calendar? That has no service behind it that could be
+    closed (tests of cronofy-csharp and cronofy-ruby)."""
+    return info.get("cronofy.type") == "application_calendar"
+
+
+def _calendar(row: Mapping[str, Any], zone: str, ours: bool = False) -> RemoteCalendar:
+    """
+    :param ours: it is the application's own
+    """
+    if not ours and not _is_open(row):
         role = "freeBusyReader"
     else:
         role = "reader" if row.get("calendar_readonly") is True else "owner"
@@ -1130,6 +1213,7 @@ def _calendar(row: Mapping[str, Any], zone: str) -> RemoteCalendar:
         timezone=zone,
         access_role=role,
         is_primary=row.get("calendar_primary") is True,
+        restricted=role == "owner" and row.get("permission_level") != "unrestricted",
     )
 
 
@@ -1169,8 +1253,9 @@ def _steps(writes: Sequence[Write]) -> list[list[int]]:
 
 def _unfit(write: Write) -> SyncError | None:
     """Why a write cannot be said to Cronofy at all."""
-    if is_foreign(write.remote_id):
-        return Forbidden("Only events that were made in Odoo can be changed.")
+    if is_foreign(write.remote_id) and write.verb == "insert":
+        # once it is gone it cannot be made again: Cronofy, edit-external-events
+        return Forbidden(READ_ONLY, reason="insert")
     if write.recurrence:
         return Unsupported("Cronofy knows no series, only their occurrences.")
     if write.verb != "delete" and write.fields is None:
@@ -1224,6 +1309,20 @@ def _stamp(event: RemoteEvent) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
+def _foreign_error(reply: Reply, write: Write) -> SyncError | None:
+    """What a refusal means of an event that is not ours: no right to it, or it went
+    away. Which of the statuses Cronofy uses for either is not documented, and whatever
+    it is concerns this event alone."""
+    fields = _json(reply).get("errors")
+    if reply.status == 404:
+        return None if write.verb == "delete" else Conflict(reason="404")
+    if reply.status == 403:
+        return Forbidden(READ_ONLY, reason="403")
+    if reply.status == 422 and isinstance(fields, dict) and "event_uid" in fields:
+        return Forbidden(READ_ONLY, reason=_keys(fields))
+    return cronofy_error(reply, write=True)
+
+
 def _part_error(answer: Any, write: Write) -> SyncError | None:
     """What one part of a batch says, None if it was accepted."""
     status = answer.get("status") if isinstance(answer, dict) else None
@@ -1234,6 +1333,8 @@ def _part_error(answer: Any, write: Write) -> SyncError | None:
     if status in (404, 410) and write.verb == "delete":
         return None  # a deletion twice is a deletion; the calendar is looked at anyway
     reply = Reply(status, {}, json.dumps(answer.get("data")).encode())
+    if is_foreign(write.remote_id):
+        return _foreign_error(reply, write)
     return cronofy_error(reply, write=True)
 
 
@@ -1244,6 +1345,7 @@ __all__ = [
     "CronofyProvider",
     "cronofy_error",
     "hosts",
+    "secrets_in",
     "secrets_of",
     "verified",
 ]
