@@ -23,6 +23,7 @@ from ..models.hr_interview_booking import CalendarUnreachable
 from ..models.hr_interview_claim import SlotTaken
 from ..models.hr_interview_people import aware
 from .limit import Limit
+from .methods import route
 
 #: wrong tokens per address and minute
 WRONG = Limit(60, 60)
@@ -34,6 +35,8 @@ ASKED = Limit(30, 60)
 DAYS = 14
 #: characters of a message
 MESSAGE = 2000
+#: faces of the page of an offer that has ended (410 Gone, RFC 9110, 15.5.11)
+ENDED = frozenset({"expired", "withdrawn"})
 SLOT_ID = re.compile(r"[0-9]{1,9}")
 #: makes browsers fetch style and script anew after an update
 STAMP = get_manifest("calendar_cronofy_sync")["version"]
@@ -62,7 +65,7 @@ def page(path, **options):
 
     csrf=False: there is no session to ride on, the secret token is in the address.
     """
-    return http.route(
+    return route(
         f"/interview/<string:token>{path}",
         type="http",
         auth="public",
@@ -89,7 +92,7 @@ class InterviewPage(http.Controller):
                 "This interview is booked already, for the time below."
             )
             return self._page(interview, params, error=error, status=409)
-        if interview.state != "offered" or interview._expired():
+        if self._view(interview) != "choose":
             return self._page(interview, params, status=409)
         return self._take(interview, slot_id, params)
 
@@ -116,7 +119,7 @@ class InterviewPage(http.Controller):
     def none_suits(self, token, message="", **params):
         """None of the slots suits: a word to the recruiter."""
         interview = self._find(token, params)
-        if interview.state != "offered":
+        if self._view(interview) != "choose":
             return self._page(interview, params, status=409)
         interview._none_suits(plain(message).strip()[:MESSAGE])
         return self._back(interview, params, thanks=1)
@@ -287,11 +290,11 @@ class InterviewPage(http.Controller):
             "urlencode": urlencode,
         }
         response = request.render("calendar_cronofy_sync.interview_page", values)
-        response.status_code = status
+        response.status_code = 410 if view in ENDED else status
         response.headers.update(HEADERS)
         return response
 
-    def _view(self, interview, moving):
+    def _view(self, interview, moving=False):
         """Which of the page's faces."""
         if moving and interview._changeable():
             return "choose"

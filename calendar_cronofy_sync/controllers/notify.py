@@ -12,6 +12,7 @@ from odoo.http import request
 
 from ..calsync.providers.cronofy import HMAC_HEADER, verified
 from .limit import Limit
+from .methods import route
 
 #: bytes; Google's are empty, Cronofy's some hundred
 LONGEST = 64 * 1024
@@ -21,7 +22,7 @@ FORGED = Limit(600, 60)
 
 
 class NotifyController(http.Controller):
-    @http.route(
+    @route(
         "/calendar_sync/notify/google",
         type="http",
         auth="public",
@@ -42,7 +43,7 @@ class NotifyController(http.Controller):
             channel._heard()
         return request.make_response("", status=204)
 
-    @http.route(
+    @route(
         "/calendar_sync/notify/cronofy/<string:token>",
         type="http",
         auth="public",

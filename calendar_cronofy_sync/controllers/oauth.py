@@ -14,6 +14,7 @@ from ..calsync.errors import SyncError
 from ..calsync.providers import PROVIDERS
 from ..models.calendar_sync_grant import DEFAULT_MODES, explain
 from ..models.res_users import MESSAGE_KEY
+from .methods import route
 
 _logger = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Asked:
 
 
 class CalendarSyncOAuth(http.Controller):
-    @http.route(
+    @route(
         "/calendar_sync/connect/<string:provider>",
         type="http",
         auth="user",
@@ -88,7 +89,7 @@ class CalendarSyncOAuth(http.Controller):
             return self._failure(provider, err)
         return request.redirect(authorization.url, local=False)
 
-    @http.route(
+    @route(
         "/calendar_sync/callback/<string:provider>",
         type="http",
         auth="user",
@@ -134,7 +135,7 @@ class CalendarSyncOAuth(http.Controller):
         account = accounts._connect(provider, asked.mode, email, grant, calendars)
         return request.redirect(f"/odoo/calendar-connections/{account.id}")
 
-    @http.route(
+    @route(
         "/calendar_sync/conferencing/<string:provider>",
         type="http",
         auth="user",

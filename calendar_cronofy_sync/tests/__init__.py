@@ -13,6 +13,7 @@ from . import test_interview_remote
 from . import test_interview_rights
 from . import test_interview_schedule
 from . import test_interview_slots
+from . import test_methods
 from . import test_neutralize
 from . import test_notify
 from . import test_oauth

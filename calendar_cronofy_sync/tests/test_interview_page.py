@@ -254,13 +254,50 @@ class TestInterviewPage(InterviewCase, HttpCase):
         interview = self.offered()
         interview.expires_at = "2026-11-27 09:00:00"
         slot = interview.slot_ids[0]
-        self.assertIn("expired", self.get(interview).text)
-        self.assertEqual(
-            self.post(interview, "/book", slot_id=slot.id).status_code, 409
-        )
+        for answer in (
+            self.get(interview),
+            self.post(interview, "/book", slot_id=slot.id),
+            self.post(interview, "/none", message="Another week"),
+        ):
+            self.assertIn("expired", answer.text)
+            self.assertEqual(answer.status_code, 410)
+        self.assertFalse(interview.applicant_note)
         self.assertEqual(interview.state, "offered")
+        self.env["hr.interview"]._expire_offers()
+        self.assertEqual(interview.state, "expired")
+        self.assertEqual(self.get(interview).status_code, 410)
         interview.action_withdraw()
-        self.assertIn("withdrawn", self.get(interview).text)
+        answer = self.get(interview)
+        self.assertIn("withdrawn", answer.text)
+        self.assertEqual(answer.status_code, 410)
+
+    def test_only_post_changes_anything(self):
+        """Odoo lets OPTIONS through to every route that names its methods."""
+        interview = self.offered()
+        slot = interview.slot_ids[0]
+        query = f"slot_id={slot.id}&message=Hello"
+        base = f"/interview/{interview.access_token}"
+
+        def knock():
+            for path in ("", "/book", "/none", "/move", "/cancel", "/calendar.ics"):
+                for method in ("OPTIONS", "HEAD", "PUT", "DELETE", "PATCH"):
+                    with self.subTest(path=path, method=method):
+                        answer = self.url_open(f"{base}{path}?{query}", method=method)
+                        expected = (
+                            (204,) if method == "OPTIONS" else (200, 404, 405, 409)
+                        )
+                        self.assertIn(answer.status_code, expected)
+            interview.invalidate_recordset()
+
+        knock()
+        self.assertEqual(interview.state, "offered")
+        self.assertFalse(interview.applicant_note)
+        self.post(interview, "/book", slot_id=slot.id)
+        event = interview.event_id
+        knock()
+        self.assertEqual(interview.state, "booked")
+        self.assertEqual(interview.event_id, event)
+        self.assertTrue(event.active)
 
     def test_ics(self):
         interview = self.offered()
