@@ -43,3 +43,4 @@ from . import res_company
 from . import res_config_settings
 from . import res_config_settings_interview
 from . import res_users
+from . import res_users_interview

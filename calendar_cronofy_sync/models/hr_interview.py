@@ -137,6 +137,7 @@ class HrInterview(models.Model):
         "res.users",
         "hr_interview_left_out_rel",
         string="Left out",
+        context={"active_test": False},
         help="Interviewers who are not needed this time.",
     )
 
@@ -213,7 +214,10 @@ class HrInterview(models.Model):
     start = fields.Datetime(compute="_compute_start_stop", store=True)
     stop = fields.Datetime(compute="_compute_start_stop", store=True)
     interviewer_ids = fields.Many2many(
-        "res.users", string="Interviewers", compute="_compute_interviewer_ids"
+        "res.users",
+        string="Interviewers",
+        compute="_compute_interviewer_ids",
+        context={"active_test": False},
     )
     choice_reason = fields.Text("Why these interviewers", readonly=True, copy=False)
     location = fields.Char("Place")
@@ -287,7 +291,8 @@ class HrInterview(models.Model):
         """Who takes part; before a booking, who may."""
         for interview in self:
             needed = interview._users()
-            partners = interview._events().partner_ids
+            events = interview._events().with_context(active_test=False)
+            partners = events.partner_ids
             interview.interviewer_ids = (
                 needed.filtered(lambda user, there=partners: user.partner_id in there)
                 if partners
@@ -462,7 +467,8 @@ class HrInterview(models.Model):
         return self.child_ids.sorted("sequence") or self
 
     def _users(self):
-        return self._steps().panel_ids.user_ids
+        """Everybody on the panels, those too who do not work here any more."""
+        return self._steps().panel_ids._members()
 
     def _events(self):
         return self.event_id | self.child_ids.event_id
@@ -642,6 +648,7 @@ class HrInterview(models.Model):
                 return
             self.env.invalidate_all()  # meanwhile people go on
         booked._each("_watch_meetings")
+        self.search([("state", "=", "offered")], limit=500)._each("_watch_panels")
         cron._commit_progress(1)
 
     def _each(self, method):
@@ -674,12 +681,14 @@ class HrInterview(models.Model):
         self.auto_offer = False
         try:
             self._keep_slots(self._look())
-        except UserError as err:  # its interviewers have left
+            if self.slot_ids:
+                with self.env.cr.savepoint():
+                    self._offer()
+        except UserError as err:  # nobody was chosen for it, or too many are to be held
             self.reasons = str(err)
-        if not self.slot_ids:
-            self._ask_recruiter(
-                self.env._("No free slot to offer"), self.reasons or "", self.user_id
-            )
+        if self.state == "offered":
+            self._mail("offer")
             return
-        self._offer()
-        self._mail("offer")
+        self._ask_recruiter(
+            self.env._("No free slot to offer"), self.reasons or "", self.user_id
+        )

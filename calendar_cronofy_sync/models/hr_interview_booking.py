@@ -113,7 +113,9 @@ class HrInterview(models.Model):
         return {
             user
             for user in people
-            if not people[user].knows(stop) and not self._is_left_out(user, people)
+            if not people[user].knows(stop)
+            and not people[user].missing
+            and not self._is_left_out(user, people)
         }
 
     def _not_asked(self, users, people):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytz
 from babel.dates import format_skeleton
@@ -13,13 +13,15 @@ from odoo.tools.misc import babel_locale_parse, format_date
 
 from ..calsync.availability import Group, Member, Step, find_sequences, find_slots
 from ..calsync.intervals import Interval, widen
-from .hr_interview_claim import SlotTaken
+from .hr_interview_claim import CORE, SlotTaken
 from .hr_interview_people import aware, naive
 
 #: stands in a panel for those who are missing: never free
 NOBODY = Member("", unknown=True)
 #: days behind the range that are looked at for "Friday too"
 FURTHER = 7
+#: days back in which interviews count for who comes next
+FAIRNESS_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,15 @@ class Choice:
 
     users: Any
     why: str = ""
+
+
+class Load(NamedTuple):
+    """How much somebody has had to do; who has less comes first."""
+
+    #: interviews of the rolling period
+    count: int
+    #: number of the latest booking: the lower, the longer ago, 0 for none
+    latest: int
 
 
 class HrInterview(models.Model):
@@ -179,13 +190,15 @@ class HrInterview(models.Model):
         for panel in self.panel_ids:
             members = [
                 self._member(user, people[user], lenient)
-                for user in panel.user_ids
+                for user in panel._members()
                 if not self._is_left_out(user, people)
             ]
             groups.append(Group(members or [NOBODY], panel.required))
         return groups
 
     def _member(self, user, person, lenient):
+        if person.missing:
+            return Member(str(user.id), unknown=True)
         unknown = not person.known and self.unknown_policy == "unknown" and not lenient
         trusting = lenient or self.unknown_policy == "odoo"
         until = None if trusting else person.until
@@ -195,8 +208,10 @@ class HrInterview(models.Model):
         left_out = user in self.left_out_user_ids or user in (
             self.parent_id.left_out_user_ids
         )
-        unknown = people and user in people and not people[user].known
-        return left_out or bool(unknown and self.unknown_policy == "leave_out")
+        if left_out or not people or user not in people:
+            return left_out
+        silent = not people[user].known and not people[user].missing
+        return silent and self.unknown_policy == "leave_out"
 
     # ------------------------------------------------------------------ why so few
 
@@ -227,6 +242,12 @@ class HrInterview(models.Model):
             )
 
     def _unknown_reason(self, user, person):
+        if person.missing:
+            return self.env._(
+                "%(name)s is missing: does not work here any more. Choose somebody "
+                "else, or leave them out",
+                name=user.name,
+            )
         values = {"name": user.name, "problem": person.problem.rstrip(".")}
         if person.known:
             values["day"] = self._day(naive(person.until))
@@ -306,7 +327,9 @@ class HrInterview(models.Model):
 
     def _trusting(self, search):
         """What it would give to rely on Odoo alone for those who cannot be asked."""
-        doubtful = self._doubtful(search.people)
+        doubtful = self._doubtful(search.people).filtered(
+            lambda user: not search.people[user].missing
+        )
         if self.unknown_policy != "unknown" or not doubtful:
             return []
         raw = self._run(search.people, self._window(), lenient=True)
@@ -401,19 +424,21 @@ class HrInterview(models.Model):
         """Choose who takes part in the slot and claim their time.
 
         Of a panel that needs only some of its members those with the fewest interviews
-        in the period are asked first. Raises :class:`SlotTaken`.
+        are asked first (:meth:`_by_load`). Fewer than it needs are never taken: who
+        does not work here any more is missing. Raises :class:`SlotTaken`.
 
         :param free: says of a user whether they are free for the slot
         """
         chosen = self.env["res.users"]
         why = []
         for panel in self.panel_ids:
-            members = panel.user_ids.filtered(
+            members = panel._members().filtered(
                 lambda user: not self._is_left_out(user, people)
             )
             needed = panel.required or len(members)
             picked = chosen & members
-            for user in self._by_load(members.filtered(free) - chosen):
+            here = members - self._missing(members) - chosen
+            for user in self._by_load(here.filtered(free)):
                 if len(picked) >= needed:
                     break
                 try:
@@ -433,43 +458,65 @@ class HrInterview(models.Model):
         return Choice(users=chosen, why="\n".join(why))
 
     def _loads(self, users):
-        """{user: interviews booked in the period}."""
-        domain = [
-            ("user_id", "in", users.ids),
-            ("kind", "=", 0),
-            ("held", "=", False),
-            ("interview_id", "not in", self.ids),
-            ("start", ">=", self.date_from),
-            ("start", "<", self.date_to),
-        ]
+        """{user: :class:`Load`} over the rolling period: some days back (a parameter)
+        and all that is to come."""
+        days = self.env["calendar.sync.account"]._days("fairness_days", FAIRNESS_DAYS)
+        since = fields.Datetime.now() - timedelta(days=days)
         claims = self.env["hr.interview.claim"].sudo()
-        counts = dict(claims._read_group(domain, ["user_id"], ["__count"]))
-        return {user: counts.get(user, 0) for user in users}
+        booked = claims.search(
+            [
+                ("user_id", "in", users.ids),
+                ("kind", "=", CORE),
+                ("held", "=", False),
+                ("interview_id", "not in", self.ids),
+            ]
+        ).grouped("user_id")
+        loads = {}
+        for user in users:
+            mine = booked.get(user, claims)
+            counted = mine.filtered(lambda claim: claim.start >= since)
+            loads[user] = Load(len(counted), max(mine.ids, default=0))
+        return loads
 
     def _by_load(self, users):
+        """The one with the fewest interviews first, among equals whoever was booked
+        longest ago."""
         loads = self._loads(users)
-        return users.sorted(lambda user: (loads[user], user.name, user.id))
+        return users.sorted(lambda user: (*loads[user], user.name, user.id))
 
     def _why(self, panel, picked, members):
         """The sentence that explains a choice."""
         loads = self._loads(members)
+        days = self.env["calendar.sync.account"]._days("fairness_days", FAIRNESS_DAYS)
         count = self.env._("%(name)s (%(count)s)")
-        listed = ", ".join(
-            count % {"name": user.name, "count": loads[user]}
-            for user in self._by_load(picked)
-        )
-        others = ", ".join(
-            count % {"name": user.name, "count": loads[user]}
-            for user in self._by_load(members - picked)
-        )
+
+        def listed(users):
+            return ", ".join(
+                count % {"name": user.name, "count": loads[user].count}
+                for user in self._by_load(users)
+            )
+
+        values = {
+            "panel": panel.name,
+            "chosen": listed(picked),
+            "others": listed(members - picked),
+            "days": days,
+        }
+        if self._was_a_tie(loads, picked, members):
+            return self.env._(
+                "%(panel)s: %(chosen)s, booked longest ago of those free with equally "
+                "few interviews in the last %(days)s days and ahead; not needed: "
+                "%(others)s",
+                **values,
+            )
         return self.env._(
-            "%(panel)s: %(chosen)s, who had the fewest interviews of those free "
-            "between %(from)s and %(to)s; not needed: %(others)s",
-            **{
-                "panel": panel.name,
-                "chosen": listed,
-                "from": self._day(self.date_from),
-                "to": self._day(self.date_to - timedelta(seconds=1)),
-                "others": others,
-            },
+            "%(panel)s: %(chosen)s, who had the fewest interviews of those free in the "
+            "last %(days)s days and ahead; not needed: %(others)s",
+            **values,
         )
+
+    def _was_a_tie(self, loads, picked, members):
+        """Had somebody who was not chosen as few interviews?"""
+        others = members - picked
+        most = max(loads[user].count for user in picked)
+        return any(loads[user].count == most for user in others)

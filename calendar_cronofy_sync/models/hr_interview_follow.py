@@ -102,8 +102,9 @@ class HrInterview(models.Model):
         """Who of the same panel could come instead, as far as Odoo knows."""
         self.ensure_one()
         taking_part = self.interviewer_ids
-        others = self.panel_ids.filtered(lambda panel: user in panel.user_ids).user_ids
-        others -= taking_part | self.left_out_user_ids | user
+        panels = self.panel_ids.filtered(lambda panel: user in panel._members())
+        others = panels._members()
+        others -= self._missing(others) | taking_part | self.left_out_user_ids | user
         if not others:
             return others
         people = self._people_offline(others, aware(self.start), aware(self.stop), self)
@@ -137,7 +138,7 @@ class HrInterview(models.Model):
             )
         self._take(coming, self.start, self.stop)
         self._claims().filtered(lambda claim: claim.user_id == leaving).unlink()
-        panel = self.panel_ids.filtered(lambda panel: leaving in panel.user_ids)[:1]
+        panel = self.panel_ids.filtered(lambda panel: leaving in panel._members())[:1]
         if coming not in panel.user_ids:
             panel.user_ids = [Command.link(coming.id)]
         event = self._event_model().browse(self.event_id.id)
@@ -161,10 +162,34 @@ class HrInterview(models.Model):
 
     # ------------------------------------------------------------------ conflicts
 
-    def _watch_meetings(self):
-        """Tell the recruiter of interviewers who have become busy meanwhile."""
+    def _watch_panels(self):
+        """Tell the recruiter of those without whom nothing can be chosen any more."""
         self.ensure_one()
-        interviewers = self.interviewer_ids
+        for panel in self._steps().panel_ids:
+            members = panel._members().filtered(
+                lambda user: not self._is_left_out(user)
+            )
+            missing = self._missing(members)
+            if len(members - missing) >= (panel.required or len(members)):
+                continue
+            for user in missing:
+                self._ask_recruiter(
+                    self.env._("%(name)s is missing for an interview", name=user.name),
+                    self.env._(
+                        "%(name)s does not work here any more, so that the applicant "
+                        "finds no time. Choose somebody else, or leave them out.",
+                        name=user.name,
+                    ),
+                )
+
+    def _watch_meetings(self):
+        """Tell the recruiter of interviewers who have become busy meanwhile, or do not
+        work here any more."""
+        self.ensure_one()
+        missing = self._missing(self.interviewer_ids)
+        for user in missing:
+            self._warn(user, self.env._("does not work here any more"))
+        interviewers = self.interviewer_ids - missing
         start, stop = aware(self.start), aware(self.stop)
         people = self._people_offline(interviewers, start, stop, self)
         for user in interviewers:

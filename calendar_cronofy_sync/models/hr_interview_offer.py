@@ -14,12 +14,12 @@ MAX_HELD = 30
 class HrInterview(models.Model):
     _inherit = "hr.interview"
 
-    def action_offer(self, slot_ids=None, hold=False):
+    def action_offer(self, slot_ids=None, hold=None):
         """Offer slots to the applicant and open the invitation, ready to be sent.
 
         :param slot_ids: ids of the slots to offer, or one id; all proposed ones when
             None
-        :param hold: keep them free with tentative entries
+        :param hold: keep them free with tentative entries; None: as the field says
         :return: the action of the mail composer
         """
         self.ensure_one()
@@ -27,7 +27,7 @@ class HrInterview(models.Model):
         self._offer(slot_ids, hold)
         return self._compose("offer")
 
-    def _offer(self, slot_ids=None, hold=False):
+    def _offer(self, slot_ids=None, hold=None):
         if self.parent_id or self.state not in ("draft", "offered", "expired"):
             raise UserError(self.env._("Only a draft can be offered."))
         if self.state == "expired":
@@ -41,6 +41,7 @@ class HrInterview(models.Model):
             raise UserError(
                 self.env._("There is no slot to offer. Find free slots first.")
             )
+        hold = self.hold if hold is None else bool(hold)
         (self._open_slots() - chosen).unlink()
         self._ensure_token()
         self.write(

@@ -29,7 +29,7 @@ class HrInterview(models.Model):
         A calendar that does not answer right now hides no slot: it is asked again when
         the slot is confirmed.
         """
-        if not self._users():  # all of them have left
+        if not self._users():  # nobody was chosen
             return self.slot_ids.browse()
         if moving:
             self._keep_slots(self._look())

@@ -25,11 +25,16 @@ class HrInterviewPanel(models.Model):
         help="How many of these interviewers take part. 0 means all of them.",
     )
 
+    def _members(self):
+        """Who was chosen, also those who have been archived since."""
+        members = self.with_context(active_test=False).user_ids
+        return members.with_env(self.env)
+
     @api.depends("user_ids", "required")
     def _compute_name(self):
         """A name in words, for those who gave none."""
         for panel in self.filtered(lambda panel: not panel.name):
-            count = len(panel.user_ids)
+            count = len(panel._members())
             panel.name = (
                 self.env._(
                     "%(needed)s of these %(count)s", needed=panel.required, count=count
@@ -41,7 +46,7 @@ class HrInterviewPanel(models.Model):
     @api.constrains("required", "user_ids")
     def _check_required(self):
         for panel in self:
-            count = len(panel.user_ids)
+            count = len(panel._members())
             if panel.required < 0 or (count and panel.required > count):
                 raise ValidationError(
                     self.env._(

@@ -43,6 +43,8 @@ class Person:
     problem: str = ""
     #: from then on nothing is known; None: all that was asked for is
     until: datetime | None = None
+    #: they do not work here any more, and are never free
+    missing: bool = False
 
     @property
     def known(self) -> bool:
@@ -66,7 +68,8 @@ class HrInterviewPeople(models.AbstractModel):
 
         :param interviews: what these interviews themselves take is not busy
         """
-        answers = self.env["calendar.sync.account"].sudo()._busy(users, start, stop)
+        present = users - self._missing(users)
+        answers = self.env["calendar.sync.account"].sudo()._busy(present, start, stop)
         return self._known(users, start, stop, interviews, answers)
 
     def _people_offline(self, users, start, stop, interviews):
@@ -80,8 +83,18 @@ class HrInterviewPeople(models.AbstractModel):
         meetings = self._meetings(users, start, stop, interviews)
         guards = self._guards(users, start, stop, interviews)
         own = self._own_times(users, interviews)
+        missing = self._missing(users)
         people = {}
         for user in users:
+            if user in missing:
+                people[user] = Person(
+                    hours=(),
+                    meetings=(),
+                    live=None,
+                    problem=self.env._("does not work here any more"),
+                    missing=True,
+                )
+                continue
             answer = answers.get(user.id)
             live = answer.intervals if answer else None
             problem = answer.problem if answer else ""
@@ -99,6 +112,10 @@ class HrInterviewPeople(models.AbstractModel):
                 until=answer and answer.until,
             )
         return people
+
+    def _missing(self, users):
+        """Those who do not work here any more: archived, as a user or as employee."""
+        return users.filtered(lambda user: not user.active) | users._without_employee()
 
     def _hours(self, users, start, stop, company):
         """Working hours less time off, {user id: intervals}."""

@@ -83,6 +83,7 @@ class HrInterview(models.Model):
             "video": self.video,
             "video_kind": self.video_kind,
             "location": self.location or "",
+            "hold": self.hold,
             "unknown_policy": self.unknown_policy,
             "left_out": self.left_out_user_ids.ids,
             "is_sequence": bool(self.child_ids),
@@ -90,7 +91,7 @@ class HrInterview(models.Model):
                 {
                     "id": panel.id,
                     "name": panel.name,
-                    "user_ids": panel.user_ids.ids,
+                    "user_ids": panel._members().ids,
                     "required": panel.required,
                 }
                 for panel in self._steps().panel_ids
@@ -103,6 +104,7 @@ class HrInterview(models.Model):
             "id": user.id,
             "name": user.name,
             "known": person.known,
+            "missing": person.missing,
             "left_out": self._is_left_out(user, search.people),
             "problem": person.problem if doubtful else "",
             "until": _text(person.until and naive(person.until)),

@@ -3,17 +3,17 @@
 import contextlib
 from unittest.mock import patch
 
+from freezegun import freeze_time
 from psycopg2.errors import SerializationFailure
 
 from odoo import SUPERUSER_ID, Command, api
 from odoo.exceptions import UserError
 from odoo.modules.registry import Registry
 from odoo.tests import BaseCase, get_db_name, tagged
-from odoo.tools import format_date
 
 from ..models.hr_interview_booking import CalendarUnreachable
 from ..models.hr_interview_claim import SlotTaken
-from .interview_common import MONDAY, InterviewCase, span, utc
+from .interview_common import InterviewCase, span, utc
 
 
 @tagged("post_install", "-at_install")
@@ -328,8 +328,7 @@ class TestInterviewBooking(InterviewCase):
         self.assertEqual(interview.interviewer_ids, self.bob)
         self.assertIn("fewest", interview.choice_reason)
         self.assertIn("Ann (1)", interview.choice_reason)
-        day = format_date(self.env, MONDAY)
-        self.assertIn(f"between {day} and {day}", interview.choice_reason)
+        self.assertIn("last 30 days and ahead", interview.choice_reason)
         self.assertEqual(interview._claims().user_id, self.bob, "ann's time is her own")
 
     def test_another_member_steps_in_when_the_first_is_taken_meanwhile(self):
@@ -537,5 +536,129 @@ class TestInterviewBooking(InterviewCase):
         self.assertEqual(len(log.records), 1)
         self.assertTrue(broken.auto_offer, "tried again")
         self.assertFalse(left.auto_offer, "the recruiter is asked")
-        self.assertEqual(left.reasons, "Choose the interviewers first.")
+        self.assertIn("Bob is missing", left.reasons)
         self.assertEqual(left.activity_ids.user_id, self.recruiter)
+
+    # -- who has left
+
+    def test_fewer_than_a_panel_asks_for_are_never_booked(self):
+        """Somebody who was archived, as user or as employee, is missing."""
+        employee = self.env["hr.employee"].create(
+            {"name": "Carl", "user_id": self.carl.id}
+        )
+        for panel in (
+            self.ann | self.bob,
+            self.ann | self.carl,
+            (2, self.ann | self.bob | self.carl),
+        ):
+            with self.subTest(panel=panel):
+                interview = self.searched(panel)
+                slot = self.slot(interview, "09:00")
+                self.assertTrue(slot)
+                self.bob.active = employee.active = False
+                with self.assertRaises(SlotTaken):
+                    interview.action_book(slot.id)
+                interview.action_find_slots()
+                self.assertFalse(interview.slot_ids)
+                self.assertIn("is missing", interview.reasons)
+                self.assertNotIn("could not be asked", interview.reasons)
+                self.bob.active = employee.active = True
+
+    def test_a_missing_member_is_not_needed_where_enough_are_left(self):
+        interview = self.searched((1, self.ann | self.bob))
+        self.bob.active = False
+        self.book(interview, "09:00")
+        self.assertEqual(interview.interviewer_ids, self.ann)
+
+    def test_no_policy_makes_a_missing_member_free_or_unneeded(self):
+        for policy in ("odoo", "leave_out", "unknown"):
+            with self.subTest(policy=policy):
+                interview = self.new_interview(
+                    self.ann | self.bob, unknown_policy=policy
+                )
+                self.bob.active = False
+                interview.action_find_slots()
+                self.assertFalse(interview.slot_ids)
+                interview.left_out_user_ids = self.bob
+                interview.action_find_slots()
+                self.assertTrue(interview.slot_ids, "the recruiter can do without")
+                self.bob.active = True
+
+    def test_the_recruiter_is_told_who_is_missing(self):
+        offered, booked = self.searched(self.ann | self.bob), self.searched(self.bob)
+        offered.action_offer()
+        self.book(booked, "09:00")
+        self.bob.active = False
+        with self.enter_registry_test_mode():
+            for _twice in range(2):
+                cron = self.env.ref("calendar_cronofy_sync.ir_cron_interview")
+                cron.method_direct_trigger()
+        for interview in offered | booked:
+            activity = interview.sudo().activity_ids
+            self.assertEqual(activity.user_id, self.recruiter)
+            self.assertIn("Bob", activity.summary)
+        self.assertEqual(booked.interviewer_ids, self.bob, "until somebody steps in")
+        booked.action_swap(self.bob.id, self.ann.id)
+        self.assertEqual(booked.interviewer_ids, self.ann)
+
+    # -- fairness
+
+    def taken(self, user, day):
+        """A booked interview of the user at nine o'clock on a day in the past."""
+        with freeze_time(f"{day} 06:00:00"):
+            interview = self.new_interview(
+                user, date_from=day, date_to=day, applicant=self.new_applicant("Al")
+            )
+            interview.action_find_slots()
+            interview.action_book(interview.slot_ids[0].id)
+
+    def test_interviews_count_over_a_rolling_period_whatever_the_range(self):
+        """Thirty days back and all that is to come, not the range searched."""
+        self.taken(self.ann, "2026-11-10")
+        self.taken(self.bob, "2026-09-01")
+        self.taken(self.bob, "2026-09-02")
+        interview = self.searched((1, self.ann | self.bob))
+        self.book(interview, "09:00")
+        self.assertEqual(interview.interviewer_ids, self.bob)
+        self.assertIn("Ann (1)", interview.choice_reason)
+        self.assertIn("30 days", interview.choice_reason)
+        parameters = self.env["ir.config_parameter"].sudo()
+        parameters.set_param("calendar_cronofy_sync.fairness_days", "100")
+        interview = self.searched((1, self.ann | self.bob))
+        self.book(interview, "13:00")
+        self.assertEqual(interview.interviewer_ids, self.ann)
+
+    def test_what_is_to_come_counts_without_an_end(self):
+        far = self.new_interview(self.ann, date_from="2027-03-01", date_to="2027-03-01")
+        far.action_find_slots()
+        far.action_book(far.slot_ids[0].id)
+        interview = self.searched((1, self.ann | self.bob))
+        self.book(interview, "09:00")
+        self.assertEqual(interview.interviewer_ids, self.bob)
+
+    def test_among_equals_whoever_was_booked_longest_ago_is_chosen(self):
+        """And not whoever comes first in the alphabet."""
+        self.taken(self.bob, "2026-11-09")
+        self.taken(self.ann, "2026-11-10")
+        interview = self.searched((1, self.ann | self.bob))
+        self.book(interview, "09:00")
+        self.assertEqual(interview.interviewer_ids, self.bob)
+        self.assertIn("longest ago", interview.choice_reason)
+
+    # -- holding
+
+    def test_an_offer_holds_its_slots_as_the_field_says(self):
+        for field, told, holds in (
+            (True, None, True),
+            (True, False, False),
+            (False, None, False),
+            (False, True, True),
+        ):
+            with self.subTest(field=field, told=told):
+                interview = self.searched(hold=field)
+                slot = self.slot(interview, "09:00")
+                interview.action_offer(slot.ids, hold=told)
+                self.assertEqual(slot.state, "held" if holds else "proposed")
+                self.assertEqual(bool(slot.sudo().hold_event_id), holds)
+                self.assertEqual(interview.hold, holds)
+                interview.action_cancel()

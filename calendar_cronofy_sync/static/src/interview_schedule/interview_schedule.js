@@ -21,7 +21,10 @@ export class InterviewSchedule extends Component {
             new ScheduleModel(this.orm, this.props.action.params.interview_id)
         );
         this.state = useState({ hold: false, asked: [] });
-        onWillStart(() => this.model.load());
+        onWillStart(async () => {
+            await this.model.load();
+            this.state.hold = this.parameters.hold;
+        });
     }
 
     get parameters() {
