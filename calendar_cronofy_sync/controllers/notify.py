@@ -1,7 +1,7 @@
 """Where providers tell that something changed: verified, answered at once, worked
 later.
 
-A notification says nothing but «look again»; whoever forges one gains nothing, and a
+A notification says little but «look again»; whoever forges one gains nothing, and a
 flood of them costs one run.
 """
 
@@ -10,7 +10,12 @@ from werkzeug.exceptions import TooManyRequests
 from odoo import http
 from odoo.http import request
 
-from ..calsync.providers.cronofy import HMAC_HEADER, verified
+from ..calsync.providers.cronofy import (
+    HMAC_HEADER,
+    notification,
+    secrets_in,
+    verified,
+)
 from .limit import Limit
 from .methods import route
 
@@ -55,14 +60,19 @@ class NotifyController(http.Controller):
     def cronofy(self, token):
         body = request.httprequest.get_data()
         accounts = request.env["calendar.sync.account"]
-        secrets = accounts._parameter("cronofy_client_secret").split(",")
+        secrets = secrets_in(accounts._parameter("cronofy_client_secret"))
         signed = verified(body, request.httprequest.headers.get(HMAC_HEADER), secrets)
         if not signed:
             self._refuse()
+        # A channel that is not known any more is thanked for, too: whatever is not 2xx
+        # is delivered again for 24 hours, and then the channel is closed (hookdeck's
+        # webhook-skills, cronofy-webhooks).
         channel = request.env["calendar.sync.channel"]._named(token)
-        if not channel:
-            self._refuse()
-        channel._heard()
+        kind, address = notification(body)
+        # there is no time in it, so that it could be sent once more: to where it was
+        # meant for, and nowhere else
+        if channel and address.rpartition("/")[2] in ("", token):
+            channel._told(kind)
         return request.make_response("", status=200)
 
     def _refuse(self):

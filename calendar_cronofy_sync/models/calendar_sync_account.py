@@ -429,16 +429,18 @@ class CalendarSyncAccount(models.Model):
         """A to-do in the owner's own list; nothing is mailed."""
         owner = self._in_owners_language()
         link = Markup('<p>{}</p><p><a href="/odoo/calendar-connections/{}">{}</a></p>')
-        values = {
-            "summary": owner.env._(
-                "Calendar connection: %(account)s", account=owner.display_name
-            ),
-            "note": link.format(text, self.id, owner.env._("Open the connection")),
-        }
+        summary = owner.env._(
+            "Calendar connection: %(account)s", account=owner.display_name
+        )
+        note = link.format(text, self.id, owner.env._("Open the connection"))
         activity = self.attention_activity_id
         if activity and activity.active:
-            activity.write(values)
+            activity.write({"summary": summary, "note": note})
             return activity
+        return self._todo(self.user_id, summary, note)
+
+    def _todo(self, user, summary, note):
+        """A to-do in the list of a user; nothing is mailed."""
         kind = self.env.ref("mail.mail_activity_data_warning", raise_if_not_found=False)
         return (
             self.env["mail.activity"]
@@ -446,10 +448,13 @@ class CalendarSyncAccount(models.Model):
             .with_context(mail_activity_quick_update=True)
             .create(
                 {
-                    **values,
-                    "user_id": self.user_id.id,
+                    "summary": summary,
+                    "note": note,
+                    "user_id": user.id,
                     "activity_type_id": kind.id if kind else False,
-                    "date_deadline": fields.Date.context_today(owner),
+                    "date_deadline": fields.Date.context_today(
+                        self.with_context(tz=user.sudo().tz)
+                    ),
                 }
             )
         )

@@ -25,6 +25,8 @@ NAME = re.compile(r"[0-9a-f]{32}")
 OVERLAP = timedelta(days=1)
 #: a calendar that has no notifications is asked again after this time
 REFUSED = timedelta(days=1)
+#: the person has asked the provider to be forgotten
+FORGET = "gdpr_requested"
 ADDRESSES = {
     "google": "/calendar_sync/notify/google",
     "cronofy": "/calendar_sync/notify/cronofy/{token}",
@@ -179,6 +181,14 @@ class CalendarSyncChannel(models.Model):
         channel = self._named(name)
         right = consteq(channel.secret or _hash(""), _hash(secret or ""))
         return channel if channel and right else self.browse()
+
+    def _told(self, kind):
+        """What a notification of this kind leads to: a look, whatever it says, but for
+        the one after which there is nothing left to look at."""
+        if kind == FORGET:
+            self.account_id._forget()
+        else:
+            self._heard()
 
     def _heard(self):
         """Make the account due. Of a thousand notifications the first one counts."""

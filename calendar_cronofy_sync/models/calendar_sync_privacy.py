@@ -94,8 +94,8 @@ class CalendarSyncAccount(models.Model):
                 managed=KEEPS_MANAGED,
             )
         more = self.env._(
-            "Revoking ends the permission and deletes nothing there: to have the copy "
-            "deleted earlier, write to Cronofy's support."
+            "Revoking ends the permission and deletes nothing there, unless you ask "
+            "for it then."
         )
         return f"{text} {more}"
 

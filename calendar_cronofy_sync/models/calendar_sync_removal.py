@@ -46,7 +46,7 @@ class CalendarSyncAccount(models.Model):
         "What was done", readonly=True, copy=False, help="Kept as a proof."
     )
 
-    def _revoke(self, events="keep", *, reason=""):
+    def _revoke(self, events="keep", *, reason="", erase=False):
         """End the connection for good: notifications, events, permission, tokens, in
         this order, because each takes the next one to be there. (Availability rules are
         never made at Cronofy, so there are none to delete.)
@@ -56,13 +56,14 @@ class CalendarSyncAccount(models.Model):
 
         :param events: ``keep``, ``remove_imported`` or ``remove_all``
         :param reason: why it ends, where that is not its owner's own wish
+        :param erase: have the provider delete what it keeps of the person, too
         :return: what could not be done at the provider, for the owner
         """
         self.ensure_one()
         account = self.sudo()
         account.claim = uuid.uuid4().hex  # a run that is on its way stops here
         silent, alone = account._silence(), account._alone()
-        problems = [account._remove(events), account._withdraw()]
+        problems = [account._remove(events), account._withdraw(erase)]
         account._clear_attention()
         text = "\n".join(problem for problem in problems if problem)
         account.calendar_ids.write({"sync_token": False})
@@ -75,9 +76,71 @@ class CalendarSyncAccount(models.Model):
                 "attention": text or False,
             }
         )
-        account._prove(reason, silent=silent, alone=alone, withdrawn=not problems[1])
+        done = {"silent": silent, "alone": alone, "withdrawn": not problems[1]}
+        account._prove(reason, erase=erase, **done)
         _logger.info("account %s: revoked (%s)", account.id, events)
         return text
+
+    def _forget(self):
+        """The person has asked the provider to be forgotten: the connection ends, and
+        what is stored of it is deleted. Nothing is sent, because the permission ended
+        there; that a connection was there, and what was done, stays as a proof.
+
+        What Odoo made stays, and so do appointments that others share or that are tied
+        to an applicant, an activity or a document in Odoo.
+        """
+        for account in self.sudo():
+            account.claim = uuid.uuid4().hex  # a run that is on its way stops here
+            account._remove("remove_imported")
+            account.with_context(active_test=False).calendar_ids.unlink()
+            account.run_ids.unlink()
+            account.invalidate_recordset()
+            account._clear_attention()
+            account.write(
+                {
+                    "state": "revoked",
+                    "email": False,
+                    "grant": False,
+                    "conferencing": False,
+                    "last_sync": False,
+                    "next_sync": False,
+                    "failures": 0,
+                }
+            )
+            account._say_forgotten()
+            _logger.info("account %s: forgotten", account.id)
+
+    def _say_forgotten(self):
+        """Tell the owner and the administrators, who answer for erasure."""
+        env, provider = self._in_owners_language().env, self._provider_label()
+        self._keep_proof(
+            env._(
+                "The person asked %(provider)s to be forgotten. The tokens, the list "
+                "of calendars, the journal and the appointments that came from there "
+                "are deleted.",
+                provider=provider,
+            )
+        )
+        self._needs_attention(
+            env._(
+                "You asked %(provider)s to forget you, so the connection has ended. "
+                "Odoo has deleted its tokens, the list of your calendars, and the "
+                "appointments that came from there, except those that colleagues share "
+                "or that are tied to something else in Odoo.",
+                provider=provider,
+            )
+        )
+        for admin in self.env.ref("base.group_system").sudo().all_user_ids:
+            if admin.active and admin != self.user_id:
+                env = self.with_context(lang=admin.lang or self.env.lang).env
+                note = env._(
+                    "%(user)s asked %(provider)s to be forgotten. Their connection has "
+                    "ended, and what it had brought into Odoo is deleted. Please see "
+                    "whether more has to be erased.",
+                    user=self.user_id.name,
+                    provider=provider,
+                )
+                self._todo(admin, env._("A person asked to be forgotten"), note)
 
     def _silence(self):
         """End the notifications, which takes the permission that is withdrawn later.
@@ -96,7 +159,7 @@ class CalendarSyncAccount(models.Model):
             channels.exists().unlink()
             return False
 
-    def _prove(self, reason, *, silent, alone, withdrawn):
+    def _prove(self, reason, *, silent, alone, withdrawn, erase=False):
         """Keep a line on what was done: on the connection, which administrators see,
         and in its journal. It names nothing of what was in the calendars."""
         env = self._in_owners_language().env
@@ -116,9 +179,18 @@ class CalendarSyncAccount(models.Model):
                 if silent
                 else env._("Notifications could not be ended; they are not heard."),
                 permission,
+                env._(
+                    "%(provider)s was asked to delete what it keeps.",
+                    provider=self._provider_label(),
+                )
+                if erase and alone and withdrawn
+                else "",
                 env._("Tokens deleted."),
             )
-        ).strip()
+        )
+        self._keep_proof(" ".join(note.split()))
+
+    def _keep_proof(self, note):
         now = fields.Datetime.now()
         self.write({"closed_on": now, "closed_note": note})
         run = self.env["calendar.sync.run"].create(
@@ -128,13 +200,13 @@ class CalendarSyncAccount(models.Model):
             {"run_id": run.id, "kind": "closed", "message": note}
         )
 
-    def _withdraw(self):
+    def _withdraw(self, erase=False):
         """Take the permission back at the provider.
 
         :return: why it could not be done, for the owner; empty when it was
         """
         try:
-            self._give_back()
+            self._give_back(erase)
         except SyncError as err:
             _logger.info("account %s: not revoked (%s)", self.id, type(err).__name__)
             return self._in_owners_language().env._(
@@ -146,7 +218,7 @@ class CalendarSyncAccount(models.Model):
             )
         return ""
 
-    def _give_back(self):
+    def _give_back(self, erase=False):
         """Take the permission back at the provider.
 
         Google ends every permission that the person gave to the project, so where
@@ -156,8 +228,10 @@ class CalendarSyncAccount(models.Model):
         """
         self._silence()
         if self._alone():
+            kind = PROVIDERS[self.provider]
+            how = {"erase": True} if erase and kind.erases else {}
             with suppress(AuthExpired):
-                PROVIDERS[self.provider].revoke(self._application(), self._grant())
+                kind.revoke(self._application(), self._grant(), **how)
 
     def _alone(self, leaving=()):
         """Does nobody else here need the permission?

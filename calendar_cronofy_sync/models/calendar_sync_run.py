@@ -192,10 +192,7 @@ class CalendarSyncRun(models.Model):
         return False
 
     def _missing_channels(self):
-        """The calendars that should get a channel now. None in the first run: the
-        appointments come first."""
-        if not self.account_id.last_sync:
-            return self.env["calendar.sync.calendar"]
+        """The calendars that should get a channel now."""
         calendars = self.account_id._pulled_calendars()
         return self.env["calendar.sync.channel"]._missing(calendars)
 

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
-from odoo.tests import HttpCase, new_test_user, tagged
+from odoo.exceptions import UserError
+from odoo.tests import Form, HttpCase, new_test_user, tagged
 from odoo.tools import config
 
 from ..calsync.vault import new_key
@@ -68,6 +69,31 @@ class TestCronofySync(CronofyCase):
         event.unlink()
         self.sync()
         self.assertEqual(self.there(), {})
+
+    def test_a_meeting_without_a_title_has_none_on_either_side(self):
+        event = self.meeting(name="")
+        self.sync()
+        self.assertEqual(set(self.there()), {"(No title)"})
+        self.quiet()
+        self.sim.change_event(self.there()["(No title)"]["event_id"], location="Room 7")
+        self.sync()
+        self.assertEqual((event.location, event.name), ("Room 7", ""))
+
+    def test_what_goes_beyond_one_batch_goes_out_as_well(self):
+        for number in range(55):
+            self.meeting(name=f"Meeting {number}")
+        self.sync()
+        self.assertEqual(len(self.there()), 55)
+        self.quiet()
+
+    def test_a_long_text_is_cut_there_and_whole_here(self):
+        html = "<p>" + "word " * 1200 + "</p>"
+        event = self.meeting(name="Long", description=html)
+        before = event.description
+        self.sync()
+        self.assertLess(len(self.there()["Long"]["description"]), 4097)
+        self.quiet()
+        self.assertEqual(event.description, before)
 
     def test_a_write_that_gets_lost_is_made_again_and_stops_nobody(self):
         self.meeting(name="First")
@@ -255,14 +281,34 @@ class TestCronofyConnect(CronofyMixin, HttpCase):
         _asked, account = self.connect(deny=True)
         self.assertFalse(account)
 
-    def test_revoking_ends_it_at_cronofy(self):
-        _asked, account = self.connect()
-        account = account.with_user(self.ann)
-        wizard = self.env["calendar.sync.account.revoke"].with_user(self.ann)
-        wizard.create({"account_id": account.id, "events": "keep"}).action_confirm()
-        self.assertEqual(account.state, "revoked")
-        grants = self.sim.dump()["authorizations"]
-        self.assertTrue(all(grant["revoked"] for grant in grants))
+    def test_revoking_ends_it_at_cronofy_and_erases_where_that_is_wanted(self):
+        for erase in (False, True):
+            _asked, account = self.connect()
+            account = account.with_user(self.ann)
+            wizard = self.env["calendar.sync.account.revoke"].with_user(self.ann)
+            form = Form(wizard.with_context(default_account_id=account.id))
+            self.assertFalse(form.erase, "nobody erases by accident")
+            form.erase = erase
+            form.save().action_confirm()
+            self.assertEqual(account.state, "revoked")
+            grants = self.sim.dump()["authorizations"]
+            self.assertTrue(all(grant["revoked"] for grant in grants))
+            self.assertEqual([grant["erased"] for grant in grants][-1], erase)
+            told = "asked to delete" in account.sudo().closed_note
+            self.assertEqual(told, erase)
+
+    def test_a_wrong_secret_ends_no_connection(self):
+        """Cronofy answers 400 to it, as to a permission that is gone."""
+        _asked, account = self.connect("two_way")
+        account.with_user(self.ann).action_activate()
+        self.sim.expire_tokens()
+        self.env["ir.config_parameter"].sudo().set_param(
+            "calendar_cronofy_sync.cronofy_client_secret", "wrong"
+        )
+        with self.assertRaisesRegex(UserError, "administrator"):
+            account.with_user(self.ann).action_refresh_calendars()
+        self.assertEqual(account.state, "active")
+        self.assertTrue(account.sudo().grant)
 
 
 WEEKLY = {

@@ -20,10 +20,6 @@ TARGET, PRIMARY = "odoo-ann@example.com", "ann@example.com"
 @tagged("post_install", "-at_install")
 @needs_simulator
 class TestCronofyNight(CronofyCase):
-    def setUp(self):
-        super().setUp()
-        self.sync()  # the second run opens the channels
-
     def channels(self):
         """Addresses of the open channels at Cronofy."""
         return sorted(
@@ -49,6 +45,23 @@ class TestCronofyNight(CronofyCase):
         self.night()
         self.assertEqual(event.name, "Brunch")
         self.quiet()
+
+    def test_the_first_run_opens_the_channels(self):
+        self.assertEqual(self.account.run_ids.mapped("state"), ["done"])
+        self.assertEqual(len(self.channels()), 2)
+
+    def test_a_channel_that_cronofy_has_closed_is_replaced(self):
+        """Its address gave no answer for a day."""
+        before = self.channels()
+        self.sim.advance_clock(hours=1)
+        for channel in self.sim.store.channels.values():
+            channel.failing = self.sim.clock.now()
+        self.sim.advance_clock(hours=25)
+        self.sync()
+        self.assertEqual(self.channels(), [])
+        self.night()
+        self.assertEqual(len(self.channels()), 2)
+        self.assertFalse(set(self.channels()) & set(before))
 
     def test_a_lost_channel_is_opened_again_and_a_strange_one_ended(self):
         ours = self.channels()

@@ -3,6 +3,8 @@
 import base64
 import hashlib
 import hmac
+import json
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from odoo.tests import HttpCase, tagged
@@ -24,6 +26,11 @@ BODY = b'{"notification": {"type": "change"}, "channel": {"channel_id": "x"}}'
 def signature(body, secret):
     digest = hmac.new(secret.encode(), body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
+
+
+def channel_of(request):
+    """Where a request had notifications sent."""
+    return SimpleNamespace(name=request["address"].rpartition("/")[2])
 
 
 @tagged("post_install", "-at_install")
@@ -113,11 +120,24 @@ class TestNotify(ConnectMixin, HttpCase):
         for secret in SECRETS:
             with self.subTest(secret=secret):
                 channel, request = self.channel("cronofy")
-                header = {HMAC_HEADER: f"bm9uZQ==, {signature(BODY, secret)}"}
+                header = {HMAC_HEADER: f"bm9uZQ==,{signature(BODY, secret)}"}
                 path = CRONOFY + channel.name
                 self.assertTrue(request["address"].endswith(path))
                 self.assertEqual(self.post(path, BODY, **header).status_code, 200)
                 self.assertTrue(self.heard(channel))
+
+    def test_secrets_in_force_may_be_parted_in_any_way(self):
+        channel, _request = self.channel("cronofy")
+        icp = self.env["ir.config_parameter"].sudo()
+        for parting in (",", ", ", " ", "\n", " ,\n"):
+            icp.set_param(
+                "calendar_cronofy_sync.cronofy_client_secret", parting.join(SECRETS)
+            )
+            for secret in SECRETS:
+                with self.subTest(parting=parting, secret=secret):
+                    header = {HMAC_HEADER: signature(BODY, secret)}
+                    answer = self.post(CRONOFY + channel.name, BODY, **header)
+                    self.assertEqual(answer.status_code, 200)
 
     @mute_logger("odoo.http")
     def test_cronofy_is_not_heard_otherwise(self):
@@ -131,14 +151,118 @@ class TestNotify(ConnectMixin, HttpCase):
             (path, BODY, signature(BODY, "another secret")),
             (path, BODY + b" ", right),
             (path, b"", right),
-            (CRONOFY + "unknown", BODY, right),
-            (CRONOFY + "%25", BODY, right),
-            (CRONOFY + "%00", BODY, right),
+            (CRONOFY + "unknown", BODY, signature(BODY, "another secret")),
+            (CRONOFY + "unknown", BODY, None),
         ):
             with self.subTest(where=where, header=header):
                 headers = {} if header is None else {HMAC_HEADER: header}
                 self.assertEqual(self.post(where, body, **headers).status_code, 404)
         self.assertFalse(self.heard(channel))
+
+    def test_a_signed_one_for_a_channel_that_is_not_known_is_answered_well(self):
+        """Else it is delivered again for a day, and more of them for a closed one."""
+        channel, _request = self.channel("cronofy")
+        header = {HMAC_HEADER: signature(BODY, SECRETS[0])}
+        for name in ("unknown", "%25", "%00", "a" * 32, "%C3%BC"):
+            with self.subTest(name=name):
+                answer = self.post(CRONOFY + name, BODY, **header)
+                self.assertEqual((answer.status_code, answer.text), (200, ""))
+        self.assertFalse(self.heard(channel))
+
+    # ------------------------------------------------------------ who is forgotten
+
+    def tell(self, channel, data, **more):
+        body = json.dumps(data).encode()
+        header = {HMAC_HEADER: signature(body, SECRETS[0])}
+        return self.post(CRONOFY + channel.name, body, **header)
+
+    def forget(self, channel, address="", kind="gdpr_requested"):
+        told = {"callback_url": address} if address else {"channel_id": "chn_1"}
+        return self.tell(channel, {"notification": {"type": kind}, "channel": told})
+
+    def imported(self, account):
+        """What the connection has brought, and what was made here."""
+        account = account.sudo()
+        events = self.env["calendar.event"].create(
+            [
+                {
+                    "name": name,
+                    "start": "2030-03-30 08:00",
+                    "stop": "2030-03-30 09:00",
+                    "user_id": account.user_id.id,
+                    "partner_ids": [(6, 0, account.user_id.partner_id.ids)],
+                }
+                for name in ("Theirs", "Ours")
+            ]
+        )
+        calendar = account.calendar_ids.filtered("is_primary")
+        events.sync_link_ids.sudo().unlink()
+        for event, origin in zip(events, ("remote", "odoo"), strict=True):
+            self.env["calendar.sync.link"].sudo().create(
+                {
+                    "event_id": event.id,
+                    "calendar_id": calendar.id,
+                    "remote_id": f"{origin}{event.id}",
+                    "origin": origin,
+                    "etag": "1",
+                }
+            )
+        run = self.env["calendar.sync.run"].sudo().create({"account_id": account.id})
+        self.env["calendar.sync.run.line"].sudo().create(
+            {"run_id": run.id, "kind": "created", "before": {"name": "Theirs"}}
+        )
+        return events
+
+    def test_who_asks_to_be_forgotten_is_forgotten(self):
+        channel, request = self.channel("cronofy")
+        account = channel.account_id.sudo()
+        theirs, ours = self.imported(account)
+        self.env.flush_all()
+        self.server.requests.clear()
+        self.assertEqual(self.forget(channel, request["address"]).status_code, 200)
+        self.env.invalidate_all()
+        self.assertFalse(self.server.requests, "nothing is sent while Cronofy waits")
+        self.assertEqual(account.state, "revoked")
+        self.assertFalse(account.grant or account.email or account.next_sync)
+        self.assertFalse(account.with_context(active_test=False).calendar_ids)
+        self.assertFalse(account.link_ids)
+        self.assertFalse(channel.exists() or theirs.exists())
+        self.assertTrue(ours.exists())
+        self.assertEqual(account.run_ids.line_ids.mapped("kind"), ["closed"])
+        self.assertIn("asked", account.closed_note)
+        self.assertIn("forget", account.attention)
+        todos = self.env["mail.activity"].search([]).filtered("note")
+        told = {todo.user_id for todo in todos if "forg" in str(todo.note)}
+        self.assertIn(self.ann, told)
+        self.assertIn(self.admin, told)
+        self.assertNotIn(self.bob, told)
+        # told again, there is nobody left
+        self.assertEqual(self.forget(channel_of(request)).status_code, 200)
+
+    def test_nobody_is_forgotten_for_a_notification_that_was_meant_for_another(self):
+        channel, _request = self.channel("cronofy")
+        elsewhere = "https://odoo.example" + CRONOFY + "f" * 32
+        self.assertEqual(self.forget(channel, elsewhere).status_code, 200)
+        self.env.invalidate_all()
+        self.assertEqual(channel.account_id.state, "active")
+        self.assertFalse(self.heard(channel))
+
+    def test_any_other_kind_leads_to_a_look(self):
+        for data in (
+            {"notification": {"type": "profile_disconnected"}},
+            {"notification": {"type": "verification"}, "channel": {"filters": {}}},
+            {"notification": {"type": "something new"}, "channel": None},
+            {"notification": "gdpr_requested"},
+            {"notification": {"type": ["gdpr_requested"]}},
+            ["gdpr_requested"],
+            "gdpr_requested",
+            None,
+        ):
+            with self.subTest(data=data):
+                channel, _request = self.channel("cronofy")
+                self.assertEqual(self.tell(channel, data).status_code, 200)
+                self.assertTrue(self.heard(channel))
+                self.assertEqual(channel.account_id.state, "active")
 
     @mute_logger("odoo.http")
     def test_without_a_client_secret_nobody_is_heard(self):

@@ -1,6 +1,8 @@
 """Asks what becomes of the events when a connection ends, and ends it."""
 
-from odoo import fields, models
+from odoo import api, fields, models
+
+from ..calsync.providers import PROVIDERS
 
 
 class CalendarSyncAccountRevoke(models.TransientModel):
@@ -32,12 +34,20 @@ class CalendarSyncAccountRevoke(models.TransientModel):
         related="account_id.imported_count", related_sudo=False
     )
     provider = fields.Selection(related="account_id.provider", related_sudo=False)
+    can_erase = fields.Boolean(compute="_compute_can_erase")
+    erase = fields.Boolean("Have Cronofy delete what it keeps of you, too")
+
+    @api.depends("account_id")
+    def _compute_can_erase(self):
+        for wizard in self:
+            kind = PROVIDERS.get(wizard.provider)
+            wizard.can_erase = bool(kind) and kind.erases
 
     def action_confirm(self):
         """Revoke at the provider, forget the tokens, and say what could not be done."""
         self.ensure_one()
         account = self.account_id._own()
-        problem = account._revoke(self.events)
+        problem = account._revoke(self.events, erase=self.erase and self.can_erase)
         return {
             "type": "ir.actions.client",
             "tag": "display_notification",

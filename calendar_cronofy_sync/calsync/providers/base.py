@@ -44,6 +44,8 @@ class Provider(Protocol):
     #: is, ``profiles`` where the account has its own choice (``conferencing_url``,
     #: ``conferencing_profiles``), "" where there are no video links
     conferencing: str
+    #: can the person's data there go with a withdrawn grant (``revoke(erase=True)``)?
+    erases: bool
 
     @staticmethod
     def scopes(mode: str) -> tuple[str, ...]:

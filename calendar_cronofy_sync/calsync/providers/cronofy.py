@@ -204,6 +204,21 @@ def verified(body: bytes, header: str | None, secrets: Iterable[str]) -> bool:
     return any(matches)
 
 
+def notification(body: bytes) -> tuple[str, str]:
+    """The kind of a notification whose signature is right, and the address that it was
+    meant for, "" where it does not tell them."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ""
+
+    def part(name: str, value: str) -> str:
+        found = data.get(name) if isinstance(data, dict) else None
+        return _str(found.get(value)) if isinstance(found, dict) else ""
+
+    return part("notification", "type"), part("channel", "callback_url")
+
+
 class CronofyLimiter(Limiter):
     """Keeps an application below both of its limits."""
 
@@ -1345,6 +1360,7 @@ __all__ = [
     "CronofyProvider",
     "cronofy_error",
     "hosts",
+    "notification",
     "secrets_in",
     "secrets_of",
     "verified",

@@ -111,6 +111,7 @@ class GoogleProvider:
 
     series = True
     forgetful = False
+    erases = False
     conferencing = "hangoutsMeet"
 
     def __init__(

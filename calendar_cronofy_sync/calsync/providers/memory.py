@@ -319,6 +319,7 @@ class MemoryProvider:
 
     series = True
     forgetful = False
+    erases = False
     conferencing = "memory"
 
     def __init__(self, server: MemoryServer, account: str) -> None:
