@@ -33,6 +33,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line(
+        "markers",
+        "sends_malformed: asks for what Google's description does not know, on purpose",
+    )
     quiet = {
         "deadline": None,
         "suppress_health_check": list(hypothesis.HealthCheck),

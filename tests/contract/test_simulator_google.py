@@ -28,6 +28,8 @@ from googleapiclient.http import BatchHttpRequest
 
 from simulators.google import GoogleSimulator
 
+pytestmark = pytest.mark.sends_malformed  # and is refused
+
 PREFIX = "https://www.googleapis.com/auth/"
 FULL = PREFIX + "calendar"
 EVENTS = PREFIX + "calendar.events"
