@@ -25,6 +25,7 @@ from . import calendar_sync_series
 from . import calendar_sync_undo
 from . import hr_applicant
 from . import hr_employee
+from . import hr_interview_rights
 from . import hr_interview
 from . import hr_interview_booking
 from . import hr_interview_choice

@@ -154,6 +154,11 @@ class CalendarEvent(models.Model):
         """Is it one of the private appointments, which a connection may leave out?"""
         return self.privacy in HIDDEN
 
+    @api.model
+    def _sync_hidden_sql(self):
+        """:meth:`_sync_hidden` as a condition on ``calendar_event e``."""
+        return SQL("COALESCE(e.privacy, '') IN %s", tuple(HIDDEN))
+
     def _sync_belongs(self, user, *, private):
         """Should this user have a copy of the event in their calendar?"""
         self.ensure_one()
@@ -336,8 +341,7 @@ class CalendarEvent(models.Model):
                   JOIN mine m ON m.account_id = t.account_id
              LEFT JOIN calendar_recurrence rec ON rec.id = e.recurrence_id
                  WHERE e.active AND e.stop > %(start)s
-                   AND (m.sync_private OR COALESCE(e.privacy, '') NOT IN
-                            ('private', 'confidential'))
+                   AND (m.sync_private OR NOT %(hidden)s)
                    AND NOT EXISTS (SELECT 1 FROM calendar_attendee p
                                     WHERE p.event_id = e.id AND p.state = 'declined'
                                       AND p.partner_id = m.partner_id)
@@ -358,6 +362,7 @@ class CalendarEvent(models.Model):
                 """,
                 accounts=tuple(accounts.ids),
                 only=only,
+                hidden=self._sync_hidden_sql(),
                 start=window.start.replace(tzinfo=None),
             )
         )

@@ -1,6 +1,8 @@
 """What a meeting tells the interview it belongs to, and those it gets in the way of."""
 
 from odoo import api, fields, models
+from odoo.exceptions import AccessError
+from odoo.tools import SQL
 
 #: written fields that may concern an interview
 WATCHED = {
@@ -29,6 +31,7 @@ class CalendarEvent(models.Model):
         return events
 
     def write(self, vals):
+        self._check_interview_rights()
         if self.env.context.get("interview_writing") or not WATCHED & vals.keys():
             return super().write(vals)
         interviews = self._booked_interviews()
@@ -43,6 +46,7 @@ class CalendarEvent(models.Model):
         return result
 
     def unlink(self):
+        self._check_interview_rights()
         # (each write of Odoo's own deletes an empty set)
         if not self or self.env.context.get("interview_writing"):
             return super().unlink()
@@ -51,6 +55,36 @@ class CalendarEvent(models.Model):
         holds.hold_event_id = False
         holds._release()
         return super().unlink()
+
+    def _check_interview_rights(self):
+        """The meeting of an interview is changed by those who take part in it, and by
+        those who may plan it."""
+        if self.env.su:
+            return
+        me = self.env.user
+        for event in self.sudo():
+            interviews = event.interview_ids.with_env(self.env)
+            taking_part = me.partner_id in event.partner_ids or me == event.user_id
+            if interviews and not taking_part and not interviews.has_access("write"):
+                raise AccessError(
+                    self.env._(
+                        "This is the meeting of an interview: only those who take part "
+                        "in it or plan it change it."
+                    )
+                )
+
+    def _sync_hidden(self):
+        """The meeting of an interview is private towards colleagues, and no private
+        appointment of those who take part."""
+        return super()._sync_hidden() and not self.sudo().interview_ids
+
+    @api.model
+    def _sync_hidden_sql(self):
+        return SQL(
+            "(%s AND NOT EXISTS"
+            " (SELECT 1 FROM hr_interview i WHERE i.event_id = e.id))",
+            super()._sync_hidden_sql(),
+        )
 
     def _booked_interviews(self):
         # through the relation: one query for all the events that are read together

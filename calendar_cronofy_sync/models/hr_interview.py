@@ -7,7 +7,7 @@ from datetime import date, datetime, time, timedelta
 import pytz
 
 from odoo import Command, api, fields, models
-from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools import consteq
 from odoo.tools.misc import hmac
@@ -52,6 +52,8 @@ MOST = {
     "minimum_notice": YEAR,
     "deadline": YEAR,
 }
+#: the least, in minutes: a finer grid would show busy times to the minute
+LEAST = {"step": 5}
 #: far enough from the ends of the calendar to reckon with
 YEARS = range(2000, 2200)
 
@@ -59,9 +61,15 @@ YEARS = range(2000, 2200)
 class HrInterview(models.Model):
     _name = "hr.interview"
     _description = "Interview"
-    _inherit = ["mail.thread", "mail.activity.mixin", "hr.interview.people"]
+    _inherit = [
+        "hr.interview.rights",
+        "mail.thread",
+        "mail.activity.mixin",
+        "hr.interview.people",
+    ]
     _order = "start desc, id desc"
     _mail_post_access = "read"
+    _by_methods = frozenset({"state", "access_token", "event_id"})
 
     applicant_id = fields.Many2one(
         "hr.applicant", required=True, index=True, ondelete="cascade"
@@ -312,11 +320,13 @@ class HrInterview(models.Model):
     def _check_sizes(self):
         for interview in self:
             for name, most in MOST.items():
-                if not 0 <= interview[name] <= most:
+                least = LEAST.get(name, 0)
+                if not least <= interview[name] <= most:
                     raise ValidationError(
                         self.env._(
-                            '"%(field)s" must be between 0 and %(most)s.',
+                            '"%(field)s" must be between %(least)s and %(most)s.',
                             field=self._fields[name]._description_string(self.env),
+                            least=least,
                             most=most,
                         )
                     )
@@ -366,12 +376,9 @@ class HrInterview(models.Model):
 
     @api.model_create_multi
     def create(self, vals_list):
-        interviews = super().create([self._whole_days(vals) for vals in vals_list])
-        interviews._check_meeting(any(interview.event_id for interview in interviews))
-        return interviews
+        return super().create([self._whole_days(vals) for vals in vals_list])
 
     def write(self, vals):
-        self._check_meeting(vals.get("event_id"))
         broken = self.filtered(lambda interview: interview._breaks_offer(vals))
         result = super().write(self._whole_days(vals))
         for interview in broken:
@@ -398,7 +405,7 @@ class HrInterview(models.Model):
         if not slots:
             return
         slots._release()
-        slots.state = "gone"
+        slots.sudo().state = "gone"
         self._tell(
             self.env._(
                 "What the interview needs has changed, so the slots offered before are "
@@ -410,14 +417,6 @@ class HrInterview(models.Model):
                 "void. Withdraw the offer, find free slots and offer them."
             )
         )
-
-    def _check_meeting(self, chosen):
-        """What becomes of an interview is done to its meeting with every right: nobody
-        puts somebody else's meeting there."""
-        if chosen and not self.env.su:
-            raise AccessError(
-                self.env._("The meeting of an interview cannot be chosen by hand.")
-            )
 
     def _whole_days(self, vals):
         """Read a date without a time as the whole day in the interview's zone."""
@@ -573,7 +572,7 @@ class HrInterview(models.Model):
             free = self._free_as_known(search)
             for slot in slots.filtered(lambda s: (s.start, s.stop) not in free):
                 slot._release()
-                slot.state = "gone"
+                slot.sudo().state = "gone"
             return
         found = {(slot.start, slot.stop): slot for slot in search.slots}
         gone = slots.browse()
@@ -665,7 +664,7 @@ class HrInterview(models.Model):
 
     def _expire(self):
         self.slot_ids._release()
-        self.state = "expired"
+        self.sudo().state = "expired"
         self._tell(self.env._("The offer of interview slots has expired"))
 
     @api.model

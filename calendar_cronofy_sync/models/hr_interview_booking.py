@@ -48,11 +48,12 @@ class HrInterview(models.Model):
         others = self._open_slots() - slot
         (others | slot)._release()
         others.unlink()
-        self.slot_ids.filtered(lambda other: other.state == "booked").state = "gone"
-        (slot | slot.part_ids).state = "booked"
+        old = self.slot_ids.filtered(lambda other: other.state == "booked")
+        old.sudo().state = "gone"
+        (slot | slot.part_ids).sudo().state = "booked"
         for part in slot._parts():
             part.interview_id._enter(part)
-        (self | self.child_ids).write({"state": "booked"})
+        (self | self.child_ids).sudo().write({"state": "booked"})
         self._ensure_token()
         self.revision += 1
         self._mail_complete("moved" if moved else "booked")
@@ -179,11 +180,18 @@ class HrInterview(models.Model):
                 "partner_ids": [Command.set(partners.ids)],
                 "location": self.location,
                 "description": self._event_description(),
+                "privacy": self._event_privacy(),
+                # from the first moment: what is not an interview's stays private
+                "interview_ids": [Command.link(self.id)],
             }
         )
         self._set_video(event)
-        self.sudo().event_id = event.id
         self._notify_unconnected(event, "calendar_template_meeting_invitation")
+
+    def _event_privacy(self):
+        """Private: the applicant concerns those who take part, and no colleague."""
+        company = self.company_id.sudo() or self.env.company
+        return "private" if company.interview_private else False
 
     def _event_description(self, video=""):
         applicant = self.applicant_id
@@ -232,9 +240,9 @@ class HrInterview(models.Model):
         booked = self.state == "booked"
         events = self._events().sudo().exists().filtered("active")
         self.slot_ids._release()
-        self.slot_ids.state = "gone"
+        self.slot_ids.sudo().state = "gone"
         self._claims().unlink()
-        (self | self.child_ids).write(
+        (self | self.child_ids).sudo().write(
             {"state": "cancelled", "auto_offer": False, "mail_waiting": False}
         )
         self.revision += 1
@@ -253,7 +261,7 @@ class HrInterview(models.Model):
                 continue
             interview.slot_ids.unlink()
             interview.sudo().access_token = False
-            (interview | interview.child_ids).write(
+            (interview | interview.child_ids).sudo().write(
                 {"state": "draft", "event_id": False, "expires_at": False}
             )
         return True

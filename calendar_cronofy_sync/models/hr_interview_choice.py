@@ -20,6 +20,8 @@ from .hr_interview_people import aware, naive
 NOBODY = Member("", unknown=True)
 #: days behind the range that are looked at for "Friday too"
 FURTHER = 7
+#: slots that are kept of one search; more than anybody reads
+MOST_SLOTS = 2_000
 #: days back in which interviews count for who comes next
 FAIRNESS_DAYS = 30
 
@@ -88,12 +90,24 @@ class HrInterview(models.Model):
         unknown = self.env["res.users"].browse(
             user.id for user, person in people.items() if not person.known
         )
+        found = self._found(raw)
+        reasons = list(dict.fromkeys(self._reasons(raw, people)))
+        if len(found) > MOST_SLOTS:
+            reasons.insert(0, self._too_many(found))
         return Search(
-            slots=tuple(self._found(raw)),
-            reasons=tuple(dict.fromkeys(self._reasons(raw, people))),
+            slots=tuple(found[:MOST_SLOTS]),
+            reasons=tuple(reasons),
             unknown=unknown,
             people=people,
             raw=raw,
+        )
+
+    def _too_many(self, found):
+        return self.env._(
+            "These are the first %(most)s of %(count)s slots: choose a shorter range "
+            "or a coarser grid",
+            most=MOST_SLOTS,
+            count=len(found),
         )
 
     def _ask(self):

@@ -36,6 +36,29 @@ class HrInterview(models.Model):
             for interview in self
         }
 
+    # ------------------------------------------------------------------ who reads them
+
+    def _mail_get_operation_for_mail_message_operation(self, message_operation):
+        """Mails to the applicant hold the link by which they act: whoever only takes
+        part reads none of them."""
+        operations = super()._mail_get_operation_for_mail_message_operation(
+            message_operation
+        )
+        if message_operation == "read":
+            return dict.fromkeys(operations, "write")
+        return operations
+
+    def _notify_get_recipients(self, message, msg_vals=False, **kwargs):
+        """Followers who may not plan the interview are sent nothing; whoever a mail is
+        addressed to gets it."""
+        recipients = super()._notify_get_recipients(message, msg_vals, **kwargs)
+        addressed = (msg_vals or {}).get("partner_ids", message.sudo().partner_ids.ids)
+        return [who for who in recipients if who["id"] in addressed or self._plans(who)]
+
+    def _plans(self, recipient):
+        user = self.env["res.users"].browse(recipient["uid"] or 0)
+        return bool(user) and self.sudo(False).with_user(user).has_access("write")
+
     # ------------------------------------------------------------------ mails
 
     def _template(self, kind):

@@ -44,7 +44,7 @@ class HrInterview(models.Model):
         hold = self.hold if hold is None else bool(hold)
         (self._open_slots() - chosen).unlink()
         self._ensure_token()
-        self.write(
+        self.sudo().write(
             {
                 "state": "offered",
                 "hold": hold,
@@ -73,9 +73,9 @@ class HrInterview(models.Model):
                 with self.env.cr.savepoint():
                     for part in slot._parts():
                         part.interview_id._hold_part(part)
-                slot.state = "held"
+                slot.sudo().state = "held"
             except SlotTaken:
-                slot.state = "gone"
+                slot.sudo().state = "gone"
         if not self._open_slots():
             raise SlotTaken(
                 self.env._("These slots have just been taken. Search again.")
@@ -106,7 +106,7 @@ class HrInterview(models.Model):
             if interview.state in ("offered", "expired"):
                 interview.slot_ids._release()
                 interview.slot_ids.unlink()
-                interview.state = "draft"
+                interview.sudo().state = "draft"
                 interview._tell(
                     self.env._("The offer of interview slots was withdrawn")
                 )

@@ -7,6 +7,7 @@ from odoo.exceptions import ValidationError
 class HrInterviewPanel(models.Model):
     _name = "hr.interview.panel"
     _description = "Interview Panel"
+    _inherit = ["hr.interview.rights"]
     _order = "sequence, id"
 
     interview_id = fields.Many2one(

@@ -68,7 +68,7 @@ class HrInterviewPeople(models.AbstractModel):
 
         :param interviews: what these interviews themselves take is not busy
         """
-        present = users - self._missing(users)
+        present = users - self._missing(users) - self._foreign(users, interviews)
         answers = self.env["calendar.sync.account"].sudo()._busy(present, start, stop)
         return self._known(users, start, stop, interviews, answers)
 
@@ -84,6 +84,7 @@ class HrInterviewPeople(models.AbstractModel):
         guards = self._guards(users, start, stop, interviews)
         own = self._own_times(users, interviews)
         missing = self._missing(users)
+        foreign = self._foreign(users, interviews)
         people = {}
         for user in users:
             if user in missing:
@@ -94,6 +95,10 @@ class HrInterviewPeople(models.AbstractModel):
                     problem=self.env._("does not work here any more"),
                     missing=True,
                 )
+                continue
+            if user in foreign:
+                problem = self.env._("works for another company")
+                people[user] = Person(hours=(), meetings=(), live=None, problem=problem)
                 continue
             answer = answers.get(user.id)
             live = answer.intervals if answer else None
@@ -116,6 +121,15 @@ class HrInterviewPeople(models.AbstractModel):
     def _missing(self, users):
         """Those who do not work here any more: archived, as a user or as employee."""
         return users.filtered(lambda user: not user.active) | users._without_employee()
+
+    def _foreign(self, users, interviews):
+        """Those of companies that the recruiter has nothing to do with: of their time
+        nothing is told."""
+        recruiter = self.env.user
+        if self.env.su or recruiter._is_public():
+            recruiter = interviews[:1].user_id or recruiter
+        companies = recruiter.sudo().company_ids | interviews[:1].sudo().company_id
+        return users.filtered(lambda user: not user.sudo().company_ids & companies)
 
     def _hours(self, users, start, stop, company):
         """Working hours less time off, {user id: intervals}."""

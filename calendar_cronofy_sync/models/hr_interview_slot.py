@@ -1,13 +1,14 @@
 """A time at which an interview can take place."""
 
 from odoo import api, fields, models
-from odoo.exceptions import AccessError
 from odoo.tools import format_datetime
 
 
 class HrInterviewSlot(models.Model):
     _name = "hr.interview.slot"
     _description = "Interview Slot"
+    _inherit = ["hr.interview.rights"]
+    _by_methods = frozenset({"state", "hold_event_id"})
     _order = "start, id"
 
     interview_id = fields.Many2one(
@@ -51,23 +52,6 @@ class HrInterviewSlot(models.Model):
         for slot in self:
             slot.display_name = slot.start and format_datetime(
                 self.env, slot.start, tz=slot.interview_id.tz
-            )
-
-    @api.model_create_multi
-    def create(self, vals_list):
-        slots = super().create(vals_list)
-        slots._check_held(any(slot.hold_event_id for slot in slots))
-        return slots
-
-    def write(self, vals):
-        self._check_held(vals.get("hold_event_id"))
-        return super().write(vals)
-
-    def _check_held(self, chosen):
-        """The entry is deleted with every right: nobody puts another meeting there."""
-        if chosen and not self.env.su:
-            raise AccessError(
-                self.env._("The tentative entry of a slot cannot be chosen by hand.")
             )
 
     def _parts(self):

@@ -18,6 +18,12 @@ class ResCompany(models.Model):
         "moment a slot is confirmed.",
     )
     interview_show_names = fields.Boolean("Show the interviewers' names", default=True)
+    interview_private = fields.Boolean(
+        "Meetings of interviews are private",
+        default=True,
+        help="Only those who take part see what the meeting is about; other colleagues "
+        "see that they are busy.",
+    )
     interview_deadline = fields.Integer(
         "Applicants may change until",
         default=24,

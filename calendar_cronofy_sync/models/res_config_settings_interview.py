@@ -12,6 +12,9 @@ class ResConfigSettings(models.TransientModel):
     interview_show_names = fields.Boolean(
         related="company_id.interview_show_names", readonly=False
     )
+    interview_private = fields.Boolean(
+        related="company_id.interview_private", readonly=False
+    )
     interview_deadline = fields.Integer(
         related="company_id.interview_deadline", readonly=False
     )

@@ -5,6 +5,7 @@ from . import test_cronofy_life
 from . import test_cronofy_places
 from . import test_cronofy_trust
 from . import test_fuzz
+from . import test_interview_attacks
 from . import test_interview_booking
 from . import test_interview_follow
 from . import test_interview_mixed

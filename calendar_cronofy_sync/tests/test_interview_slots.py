@@ -249,7 +249,7 @@ class TestInterviewSlots(InterviewCase):
             buffer_before=7 * 24 * 60,
             date_from="2199-01-01",
             date_to="2199-12-31",
-            step=1,
+            step=5,
         )
         interview.get_schedule()
         self.assertTrue(interview.slot_ids)
