@@ -163,6 +163,34 @@ class CalendarSyncOAuth(http.Controller):
             return self._failure(provider, err)
         return request.redirect(f"/odoo/calendar-connections/{account.id}")
 
+    @http.route(
+        "/calendar_sync/permissions/<string:provider>",
+        type="http",
+        auth="user",
+        methods=["GET"],
+        website=False,
+        sitemap=False,
+    )
+    def permissions(self, provider, **kwargs):
+        """The user comes back from the page where they let Odoo change appointments
+        that were made elsewhere, or did not. What they said there is asked for."""
+        self._check_access(provider)
+        account = request.env["calendar.sync.account"]._current(provider)
+        if not account:
+            raise request.not_found()
+        try:
+            allowed = account._look_at_permissions()
+        except SyncError as err:
+            return self._failure(provider, err)
+        if not allowed:
+            return self._to_preferences(
+                request.env._(
+                    "You did not allow it, so appointments that were made elsewhere "
+                    "stay read-only in Odoo. Nothing has changed."
+                )
+            )
+        return request.redirect(f"/odoo/calendar-connections/{account.id}")
+
     # -------------------------------------------- steps
 
     def _check_access(self, provider):

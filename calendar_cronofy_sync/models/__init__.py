@@ -13,6 +13,7 @@ from . import calendar_sync_grant
 from . import calendar_sync_guard
 from . import calendar_sync_link
 from . import calendar_sync_match
+from . import calendar_sync_permission
 from . import calendar_sync_place
 from . import calendar_sync_preview
 from . import calendar_sync_privacy

@@ -220,7 +220,11 @@ class CalendarSyncRun(models.Model):
                 self._take_gone(work, row)
             elif self._worth_a_look(write, error):
                 if isinstance(error, Forbidden):
-                    row.base = {**(row.base or {}), "writable": False}
+                    row.base = {
+                        **(row.base or {}),
+                        "writable": False,
+                        "kept": write.verb == "delete",
+                    }
                 again.append(row.remote_id)
             elif isinstance(error, LATER):
                 continue
@@ -317,6 +321,13 @@ class CalendarSyncRun(models.Model):
             if isinstance(answer, RemoteEvent) and answer.cancelled and fresh:
                 # an id stays taken when its event is deleted
                 row._renew()
+            elif (
+                isinstance(answer, RemoteEvent)
+                and (row.base or {}).get("kept")
+                and not self._wanted(row)
+            ):
+                # it is not ours to delete there: gone from Odoo, it stays there
+                row.write({"state": "synced", "error": False, "etag": answer.etag})
             elif isinstance(answer, RemoteEvent):
                 writable = (row.base or {}).get("writable", True)
                 self._take(

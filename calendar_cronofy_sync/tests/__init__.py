@@ -2,6 +2,7 @@ from . import test_account
 from . import test_busy
 from . import test_cronofy
 from . import test_cronofy_life
+from . import test_cronofy_permission
 from . import test_cronofy_places
 from . import test_cronofy_trust
 from . import test_fuzz

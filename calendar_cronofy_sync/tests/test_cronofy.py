@@ -7,6 +7,8 @@ from datetime import datetime, timedelta, timezone
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
+import requests
+
 from odoo.exceptions import UserError
 from odoo.tests import Form, HttpCase, new_test_user, tagged
 from odoo.tools import config
@@ -296,6 +298,25 @@ class TestCronofyConnect(CronofyMixin, HttpCase):
             self.assertEqual([grant["erased"] for grant in grants][-1], erase)
             told = "asked to delete" in account.sudo().closed_note
             self.assertEqual(told, erase)
+
+    def test_changes_are_allowed_on_cronofys_page_and_asked_for_on_the_way_back(self):
+        _asked, account = self.connect("two_way")
+        own = account.with_user(self.ann)
+        own.action_activate()
+        self.assertTrue(own.restricted)
+        for decision, restricted in (("deny", True), ("allow", False)):
+            action = own.action_allow_changes()
+            self.assertTrue(action["url"].startswith(self.sim.url))
+            answer = requests.post(
+                action["url"], data={"do": decision}, allow_redirects=False, timeout=5
+            )
+            back = urlsplit(answer.headers["Location"])
+            self.assertEqual(back.path, "/calendar_sync/permissions/cronofy")
+            answer = self.url_open(back.path, allow_redirects=False)
+            self.env.invalidate_all()
+            self.assertEqual(own.restricted, restricted)
+            home = f"/odoo/calendar-connections/{account.id}"
+            self.assertEqual(answer.headers["Location"].endswith(home), not restricted)
 
     def test_a_wrong_secret_ends_no_connection(self):
         """Cronofy answers 400 to it, as to a permission that is gone."""

@@ -129,6 +129,11 @@ class Provider(Protocol):
     def channels(self) -> list[Channel]:
         """The open subscriptions of this application (only where ``forgetful``)."""
 
+    def permissions_url(self, calendar_ids: Sequence[str], *, redirect_uri: str) -> str:
+        """Where the person allows that appointments of their own in these calendars are
+        changed; "" where nobody has to be asked (only where some are ``restricted``).
+        """
+
     def conferencing_url(self, *, redirect_uri: str, provider_name: str = "") -> str:
         """Where the person connects a video service (only with ``profiles``)."""
 
