@@ -27,6 +27,8 @@ OVERLAP = timedelta(days=1)
 REFUSED = timedelta(days=1)
 #: the person has asked the provider to be forgotten
 FORGET = "gdpr_requested"
+#: the provider cannot reach the calendar any more; what it lists is out of date
+LOST = "profile_disconnected"
 ADDRESSES = {
     "google": "/calendar_sync/notify/google",
     "cronofy": "/calendar_sync/notify/cronofy/{token}",
@@ -187,8 +189,10 @@ class CalendarSyncChannel(models.Model):
         the one after which there is nothing left to look at."""
         if kind == FORGET:
             self.account_id._forget()
-        else:
-            self._heard()
+            return
+        if kind == LOST:
+            self.account_id.reconcile = True
+        self._heard()
 
     def _heard(self):
         """Make the account due. Of a thousand notifications the first one counts."""

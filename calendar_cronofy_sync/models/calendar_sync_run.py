@@ -199,7 +199,8 @@ class CalendarSyncRun(models.Model):
     def _watch(self, provider):
         """See to it that every calendar that is listed tells us when it changes."""
         Channel = self.env["calendar.sync.channel"]
-        if self.account_id.reconcile:
+        if self.account_id.reconcile and provider.forgetful:
+            yield partial(provider.check, self._transact(self._pulled_ids))
             listed = yield partial(_ask, provider.channels)
             for channel in self._transact(self._take_channels, listed):
                 yield partial(_ask, provider.unwatch, channel)
@@ -210,6 +211,9 @@ class CalendarSyncRun(models.Model):
         for channel in self._transact(Channel._superseded, self.account_id):
             answer = yield partial(_ask, provider.unwatch, channel._value())
             self._transact(channel._closed, answer)
+
+    def _pulled_ids(self):
+        return self.account_id._pulled_calendars().mapped("remote_id")
 
     def _take_channels(self, listed):
         """The channels to end; ``listed`` may be the refusal to tell them."""

@@ -39,7 +39,10 @@ SENTENCES = (
     _lt("Cronofy was not given access to the calendar."),
     _lt("Google gave no lasting permission."),
     _lt("Only events that were made in Odoo can be changed."),
-    _lt("The Cronofy plan of this installation does not include this."),
+    _lt(
+        "The Cronofy plan of this installation does not include this: your "
+        "administrator can have it extended."
+    ),
     _lt("The address for notifications is too long for Cronofy."),
     _lt("The address of the calendar service must begin with https."),
     _lt("The calendar was connected in a way that does not let us create one."),

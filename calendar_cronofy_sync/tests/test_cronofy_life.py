@@ -50,6 +50,30 @@ class TestCronofyNight(CronofyCase):
         self.assertEqual(self.account.run_ids.mapped("state"), ["done"])
         self.assertEqual(len(self.channels()), 2)
 
+    def test_a_calendar_that_cronofy_has_lost_is_told_of(self):
+        """It goes on listing what it knew; a notification says so, or the night."""
+        channel = self.env["calendar.sync.channel"].search([], limit=1)
+        for look in (
+            lambda: channel._told("profile_disconnected"),
+            self.env["calendar.sync.account"]._look_again,
+        ):
+            self.sim.disconnect_profile("ann")
+            self.sync()
+            self.assertEqual(self.account.state, "active")
+            look()
+            self.sync(fails=True)
+            self.assertEqual(self.account.state, "reconnect")
+            self.assertIn("connect again", self.account.attention)
+            self.account.run_ids.filtered(lambda r: r.state == "failed").unlink()
+            self.sim.reconnect_profile("ann")
+            self.account.write({"state": "active", "failures": 0})
+            self.sync()
+            self.assertEqual(self.account.state, "active")
+        # nobody is believed who only says so
+        channel._told("profile_disconnected")
+        self.sync()
+        self.assertEqual(self.account.state, "active")
+
     def test_a_channel_that_cronofy_has_closed_is_replaced(self):
         """Its address gave no answer for a day."""
         before = self.channels()

@@ -126,6 +126,12 @@ class Provider(Protocol):
     def unwatch(self, channel: Channel) -> None:
         """End a subscription. An unknown one is a success."""
 
+    def check(self, calendar_ids: Sequence[str]) -> None:
+        """Is what is listed of these calendars up to date (only where ``forgetful``)?
+
+        :raises AuthExpired: the provider itself cannot reach one of them any more
+        """
+
     def channels(self) -> list[Channel]:
         """The open subscriptions of this application (only where ``forgetful``)."""
 

@@ -256,7 +256,9 @@ def cronofy_error(reply: Reply, *, write: bool = False) -> SyncError:
         return Rejected(told, reason=_keys(fields) or "422")
     if reply.status == 402:
         return PlanLimit(
-            "The Cronofy plan of this installation does not include this.", reason="402"
+            "The Cronofy plan of this installation does not include this: your "
+            "administrator can have it extended.",
+            reason="402",
         )
     if reply.status == 423:
         return AuthExpired(LOST, reason="423")
@@ -1010,6 +1012,14 @@ class CronofyProvider:
         path = f"/v1/channels/{quote(channel.channel_id, safe='')}"
         with suppress(NotFound):
             self._call("DELETE", path)
+
+    def check(self, calendar_ids: Sequence[str]) -> None:
+        """Cronofy goes on listing what it knew of a calendar that it has lost."""
+        info = self._info(fresh=True)
+        for calendar_id in calendar_ids:
+            error = self._state(info, calendar_id)
+            if isinstance(error, AuthExpired):
+                raise error
 
     def channels(self) -> list[Channel]:
         """The subscriptions that are open, for comparing with those we know of."""
