@@ -1,4 +1,4 @@
-"""A series: which occurrences it has. RFC 5545 decides.
+"""A series: which occurrences it has. RFC 5545 decides, but for what Google means.
 
 What the RFC leaves open, or decides in a way that surprises:
 
@@ -14,8 +14,12 @@ What the RFC leaves open, or decides in a way that surprises:
 * Of an all-day series only dates count, as they are written; BYHOUR, BYMINUTE and
   BYSECOND are ignored. A bare date in UNTIL includes that whole day.
 * BYWEEKNO counts the weeks of a year of weeks: its first one may begin in December.
-* What the RFC forbids (COUNT with UNTIL, BYDAY=1MO in a weekly rule) has no meaning
-  that both sides could share, and is unreadable like any other mistake.
+* Parts that the RFC does not allow together limit the dates, as other applications
+  read them: BYMONTHDAY in a weekly rule, BYWEEKNO in a monthly one, COUNT and UNTIL
+  (whichever comes first). Where weekdays cannot be counted, BYDAY=1MO is BYDAY=MO.
+* FREQ=YEARLY;BYMONTHDAY=25 is once a year, in the month of the start: so Google writes
+  it and so it shows it (gcal_sync, test_yearly_bymonthday_rrule). The RFC says monthly.
+* A line that cannot be read costs only itself where others can (:func:`unreadable`).
 
 dateutil's rrule is not used, only compared with in the tests: on a rule that never fits
 (30 February, every second with BYSETPOS=2) it looks for hours, it cannot begin in the
@@ -83,7 +87,7 @@ def expand(
         provider holds it, so it exists.
     :param since: hand out only what starts then or later, without walking through what
         comes before
-    :raise RuleUnreadable: at the call when a line or the zone cannot be read; while
+    :raise RuleUnreadable: at the call when no line, or not the zone, can be read; while
         iterating when the rule goes on for ever without, or with far too many, results
     """
     try:
@@ -92,11 +96,48 @@ def expand(
         raise RuleUnreadable(f"The series leaves the calendar: {start}.") from err
 
 
+def unreadable(
+    lines: str | Iterable[str], start: datetime | date, *, tz: str | tzinfo | None
+) -> list[RuleUnreadable]:
+    """What :func:`expand` leaves out: why, for each line that cannot be read."""
+    return _Series((), start, tz).read_all(lines)
+
+
+def lengths(
+    lines: str | Iterable[str], start: datetime | date, *, tz: str | tzinfo | None
+) -> dict[datetime | date, timedelta]:
+    """How long the occurrences are of which the series says so: those of an RDATE with
+    periods (RFC 5545, 3.8.5.2). The keys are their starts as :func:`expand` has them.
+    """
+    series = _Series((), start, tz)
+    series.read_all(lines)
+    return {
+        series._start(place): length
+        for place, length in series.lengths.items()
+        if place < _END
+    }
+
+
+_TAIL = re.compile(r"(.+?)(?:_R[0-9]{8}(?:T[0-9]{6})?)+")
+
+
+def base_id(master_id: str) -> str:
+    """The id that all parts of a series share which was split at Google: the tail of
+    ``b`` is ``b_R20210510T160000``, split again ``b_R20210601T160000``."""
+    match = _TAIL.fullmatch(master_id)
+    return match[1] if match else master_id
+
+
 def instance_id(master_id: str, original_start: datetime | date) -> str:
-    """Google's id of one occurrence of a series."""
+    """Google's id of one occurrence of a series.
+
+    Those of the tail of a split are named after its base (payloads in odoo/odoo#120798
+    and googleapis/google-api-php-client#2009).
+    """
+    base = base_id(master_id)
     if isinstance(original_start, datetime):
-        return f"{master_id}_{original_start.astimezone(_UTC):%Y%m%dT%H%M%SZ}"
-    return f"{master_id}_{original_start:%Y%m%d}"
+        return f"{base}_{original_start.astimezone(_UTC):%Y%m%dT%H%M%SZ}"
+    return f"{base}_{original_start:%Y%m%d}"
 
 
 def normal_form(lines: str | Iterable[str]) -> tuple[str, ...]:
@@ -173,11 +214,6 @@ _BY_NUMBER = {  # part: smallest, largest number, and whether it counts backward
     "BYMINUTE": (0, 59, False),
     "BYSECOND": (0, 60, False),
     "BYSETPOS": (1, 366, True),
-}
-_FORBIDDEN = {  # the cells "N/A" of the table in RFC 5545, 3.3.10
-    "BYWEEKNO": {f for f in _FREQUENCIES if f != "YEARLY"},
-    "BYYEARDAY": {"MONTHLY", "WEEKLY", "DAILY"},
-    "BYMONTHDAY": {"WEEKLY"},
 }
 _PART_ORDER = (
     "FREQ",
@@ -284,27 +320,14 @@ def _rule(line: str, value: str) -> _Rule:
         byday=frozenset(_weekday(line, day) for day in _list(line, parts, "BYDAY")),
         **{name.lower(): _numbers(line, parts, name) for name in _BY_NUMBER},
     )
-    _check(line, rule, parts)
-    return rule
-
-
-def _check(line: str, rule: _Rule, parts: dict[str, str]) -> None:
-    """Raise for what RFC 5545 forbids."""
-    if rule.count and rule.until:
-        raise _unreadable(line, "COUNT and UNTIL exclude each other")
     if parts.get("WKST", "MO") not in _WEEKDAYS:
         raise _unreadable(line, "WKST is not a weekday")
-    for name, frequencies in _FORBIDDEN.items():
-        if name in parts and rule.freq in frequencies:
-            raise _unreadable(line, f"{name} has no meaning in a {rule.freq} rule")
-    if any(nth for nth, _ in rule.byday) and (
-        rule.freq not in ("YEARLY", "MONTHLY") or rule.byweekno
-    ):
-        raise _unreadable(line, "BYDAY may not count weekdays here")
-    if rule.bysetpos and not any(n.startswith("BY") and n != "BYSETPOS" for n in parts):
-        raise _unreadable(line, "BYSETPOS needs another BY part")
     if not _has_days(rule):
         raise _unreadable(line, "No day of any year fits")
+    counts = rule.freq == "MONTHLY" or rule.freq == "YEARLY" and not rule.byweekno
+    if not counts:
+        rule = replace(rule, byday=frozenset((0, day) for _nth, day in rule.byday))
+    return rule
 
 
 def _has_days(rule: _Rule) -> bool:
@@ -363,6 +386,19 @@ def _stamp(line: str, text: str) -> _Stamp:
         )
     except ValueError as err:
         raise _unreadable(line, "There is no such date or time") from err
+
+
+def _duration(text: str) -> tuple[timedelta, timedelta]:
+    """Whole days, and time, of a duration."""
+    amount = {unit: int(number) for number, unit in re.findall(r"(\d+)([A-Z])", text)}
+    return (
+        timedelta(weeks=amount.get("W", 0), days=amount.get("D", 0)),
+        timedelta(
+            hours=amount.get("H", 0),
+            minutes=amount.get("M", 0),
+            seconds=amount.get("S", 0),
+        ),
+    )
 
 
 def _normal_rule(parts: dict[str, str]) -> str:
@@ -425,18 +461,29 @@ def _walls(
 def _with_defaults(rule: _Rule, start: datetime) -> _Rule:
     """What the rule does not say is taken from the start."""
     given: dict[str, Any] = {}
+    weeks = (
+        rule.freq == "WEEKLY" or rule.byweekno and rule.freq in ("YEARLY", "MONTHLY")
+    )
     if not (rule.byyearday or rule.bymonthday or rule.byday):
-        if rule.freq == "WEEKLY" or rule.byweekno:
+        if weeks:
             given["byday"] = frozenset({(0, start.weekday())})
         elif rule.freq in ("YEARLY", "MONTHLY"):
             given["bymonthday"] = frozenset({start.day})
             if rule.freq == "YEARLY" and not rule.bymonth:
                 given["bymonth"] = frozenset({start.month})
+    elif _once_a_year(rule):
+        given["bymonth"] = frozenset({start.month})
     for unit, name in enumerate(("hour", "minute", "second")):
         # an hourly rule makes its own hours, and so on
         if not getattr(rule, f"by{name}") and unit >= _FREQUENCIES.index(rule.freq) - 3:
             given[f"by{name}"] = frozenset({getattr(start, name)})
     return replace(rule, **given) if given else rule
+
+
+def _once_a_year(rule: _Rule) -> bool:
+    """FREQ=YEARLY;BYMONTHDAY=25, as Google means it."""
+    others = rule.bymonth or rule.byweekno or rule.byyearday or rule.byday
+    return rule.freq == "YEARLY" and bool(rule.bymonthday) and not others
 
 
 def _at_positions(walls: list[datetime], positions: frozenset[int]) -> list[datetime]:
@@ -529,9 +576,19 @@ def _week_year(day: date, wkst: int) -> int:
     return day.year - (day < _first_week(day.year, wkst))
 
 
+def _week_numbers(rule: _Rule, day: date) -> tuple[int, int]:
+    """The number of the day's week, counted from the first one and from the last."""
+    year = _week_year(day, rule.wkst)
+    first, end = (_first_week(y, rule.wkst) for y in (year, year + 1))
+    return (day - first).days // 7 + 1, -1 - ((end - day).days - 1) // 7
+
+
 def _day_test(rule: _Rule) -> Callable[[date], bool]:
-    """Whether a day fits the parts that name days (the weeks are in the periods)."""
+    """Whether a day fits the parts that name days (the weeks of a yearly rule are in
+    the periods)."""
     tests: list[Callable[[date], bool]] = []
+    if rule.byweekno and rule.freq != "YEARLY":
+        tests.append(lambda day: not rule.byweekno.isdisjoint(_week_numbers(rule, day)))
     if rule.bymonth:
         tests.append(lambda day: day.month in rule.bymonth)
     if rule.bymonthday:
@@ -683,8 +740,23 @@ class _Series:
         self.extra: set[datetime] = {self.place}
         self.excluded: set[datetime] = set()
         self.excluded_days: set[date] = set()
+        self.lengths: dict[datetime, timedelta] = {}
+        lines = _unfold(lines)
+        errors = self.read_all(lines)
+        if errors and len(errors) == len(lines):
+            raise errors[0]
+
+    def read_all(self, lines: str | Iterable[str]) -> list[RuleUnreadable]:
+        """Take over what can be read; why the rest cannot."""
+        errors = []
         for line in _unfold(lines):
-            self._read(line)
+            try:
+                self._read(line)
+            except RuleUnreadable as err:
+                errors.append(err)
+            except OverflowError:
+                errors.append(_unreadable(line, "There is no such date or time"))
+        return errors
 
     def _zone(self, start: datetime | date, tz: Any) -> tzinfo:
         if tz:
@@ -705,13 +777,36 @@ class _Series:
             (self.rules if name == "RRULE" else self.exrules).append(rule)
             return
         own = zone(params["TZID"]) if params.get("TZID") else self.zone
-        for item in _items(line, value):
-            stamp = _stamp(line, item)
-            if stamp.clock is None and not self.allday and name == "EXDATE":
-                self.excluded_days.add(stamp.day)
-            else:
-                places = self.extra if name == "RDATE" else self.excluded
-                places.add(self._place_of_stamp(stamp, own))
+        items = _items(line, value)
+        stamps = [_stamp(line, item) for item in items]
+        if name == "EXDATE":
+            whole = [s for s in stamps if s.clock is None and not self.allday]
+            self.excluded_days.update(stamp.day for stamp in whole)
+            rest = (stamp for stamp in stamps if stamp not in whole)
+            self.excluded.update(self._place_of_stamp(stamp, own) for stamp in rest)
+            return
+        places = [self._place_of_stamp(stamp, own) for stamp in stamps]
+        stops = [
+            self._stop(line, *pair, own) for pair in zip(items, stamps, strict=True)
+        ]
+        self.extra.update(places)
+        for place, stop in zip(places, stops, strict=True):
+            if stop is not None and stop > place:
+                self.lengths[place] = stop - place
+
+    def _stop(
+        self, line: str, item: str, start: _Stamp, own: tzinfo
+    ) -> datetime | None:
+        """The place where a period ends; None of a mere date."""
+        end = item.partition("/")[2]
+        if not end:
+            return None
+        if _STAMP.fullmatch(end):
+            return self._place_of_stamp(_stamp(line, end), own)
+        # a day of a duration is one of the calendar (RFC 5545, 3.3.6)
+        days, time_of_day = _duration(end)
+        stop = self._place_of_stamp(start._replace(day=start.day + days), own)
+        return stop if self.allday else stop + time_of_day
 
     def expand(
         self,

@@ -41,23 +41,22 @@ POSITIONS = numbers(range(1, 6), range(-5, 0))
 
 @st.composite
 def rules(draw, weeks=True, days=DAYS):
-    """(parts, start): a rule of days that RFC 5545 allows."""
+    """(parts, start): a rule of days, of whatever parts, allowed together or not."""
     freq = draw(st.sampled_from(["YEARLY", "MONTHLY", "WEEKLY", "DAILY"]))
     parts = {"FREQ": freq, "INTERVAL": draw(st.integers(1, 4))}
     parts["WKST"] = draw(WEEKDAY)
     if draw(st.booleans()):
         parts["BYMONTH"] = draw(MONTHS)
-    if freq == "YEARLY" and weeks and draw(st.booleans()):
+    if weeks and draw(st.booleans()):
         parts["BYWEEKNO"] = draw(numbers([1, 2, 20, 52, 53, -1, -2, -53]))
-    if freq == "YEARLY" and draw(st.integers(0, 3)) == 0:
+    if draw(st.integers(0, 3)) == 0:
         parts["BYYEARDAY"] = draw(numbers(range(1, 367, 5), range(-366, 0, 5)))
-    if freq != "WEEKLY" and draw(st.booleans()):
+    if draw(st.booleans()):
         parts["BYMONTHDAY"] = draw(MONTH_DAYS)
     if draw(st.booleans()):
-        counted = freq in ("YEARLY", "MONTHLY") and "BYWEEKNO" not in parts
         words = draw(st.lists(COUNTED, min_size=1, max_size=4, unique=True))
-        parts["BYDAY"] = [(n if counted else "") + day for n, day in words]
-    if any(name.startswith("BY") for name in parts) and draw(st.booleans()):
+        parts["BYDAY"] = [n + day for n, day in words]
+    if draw(st.booleans()):
         parts["BYSETPOS"] = draw(POSITIONS)
     if draw(st.booleans()):
         parts["COUNT"] = draw(st.integers(1, 30))
@@ -107,12 +106,18 @@ def model(parts, start, until):
 
 def with_defaults(parts, start):
     parts = dict(parts)
-    if not {"BYYEARDAY", "BYMONTHDAY", "BYDAY"} & set(parts):
-        if "BYWEEKNO" in parts or parts["FREQ"] == "WEEKLY":
+    freq, named = parts["FREQ"], {"BYYEARDAY", "BYMONTHDAY", "BYDAY"} & set(parts)
+    if freq not in ("YEARLY", "MONTHLY") or freq == "YEARLY" and "BYWEEKNO" in parts:
+        # where weekdays cannot be counted every one is meant
+        parts |= {"BYDAY": [w[-2:] for w in parts["BYDAY"]]} if "BYDAY" in parts else {}
+    if freq == "YEARLY" and named == {"BYMONTHDAY"} and "BYWEEKNO" not in parts:
+        parts.setdefault("BYMONTH", [start.month])  # what Google means
+    if not named:
+        if freq == "WEEKLY" or "BYWEEKNO" in parts and freq != "DAILY":
             parts["BYDAY"] = [WEEKDAYS[start.weekday()]]
-        elif parts["FREQ"] != "DAILY":
+        elif freq != "DAILY":
             parts["BYMONTHDAY"] = [start.day]
-            if parts["FREQ"] == "YEARLY":
+            if freq == "YEARLY":
                 parts.setdefault("BYMONTH", [start.month])
     return parts
 
@@ -196,6 +201,10 @@ def test_every_rule_of_days_means_what_the_model_says(drawn):
 @st.composite
 def timed_rules(draw):
     parts, start = draw(rules(weeks=False))
+    if parts["FREQ"] == "YEARLY" and {"BYMONTHDAY"} == {
+        name for name in parts if name.startswith("BY") and name != "BYSETPOS"
+    }:
+        parts["BYMONTH"] = [start.month]  # without it dateutil does as the RFC says
     # BYDAY=MO,2TU means every Monday and the second Tuesday; dateutil finds neither
     words = parts.get("BYDAY", [])
     if len({len(word) > 2 for word in words}) == 2:

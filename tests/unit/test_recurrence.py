@@ -8,7 +8,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from calsync.errors import RuleUnreadable
-from calsync.recurrence import Occurrence, expand, instance_id, normal_form, zone
+from calsync.recurrence import (
+    Occurrence,
+    base_id,
+    expand,
+    instance_id,
+    lengths,
+    normal_form,
+    unreadable,
+    zone,
+)
 
 UTC = timezone.utc
 BERLIN = "Europe/Berlin"
@@ -420,24 +429,16 @@ def test_tolerated_spellings(lines):
         "RRULE:FREQ=DAILY;INTERVAL=1.5",
         "RRULE:FREQ=DAILY;UNTIL=tomorrow",
         "RRULE:FREQ=DAILY;UNTIL=20240230",
-        "RRULE:FREQ=DAILY;COUNT=3;UNTIL=20240103",
         "RRULE:FREQ=DAILY;BYMONTH=13",
         "RRULE:FREQ=DAILY;BYMONTH=0",
         "RRULE:FREQ=DAILY;BYMONTH=",
         "RRULE:FREQ=DAILY;BYHOUR=24",
-        "RRULE:FREQ=DAILY;BYDAY=1MO",
-        "RRULE:FREQ=WEEKLY;BYDAY=1MO",
         "RRULE:FREQ=WEEKLY;BYDAY=XX",
         "RRULE:FREQ=WEEKLY;WKST=1MO",
-        "RRULE:FREQ=WEEKLY;BYMONTHDAY=1",
         "RRULE:FREQ=MONTHLY;BYDAY=0MO",
         "RRULE:FREQ=MONTHLY;BYMONTHDAY=32",
         "RRULE:FREQ=MONTHLY;BYMONTHDAY=0",
-        "RRULE:FREQ=MONTHLY;BYYEARDAY=1",
-        "RRULE:FREQ=MONTHLY;BYWEEKNO=1",
-        "RRULE:FREQ=MONTHLY;BYSETPOS=1",
         "RRULE:FREQ=MONTHLY;BYDAY=MO;BYSETPOS=0",
-        "RRULE:FREQ=YEARLY;BYWEEKNO=1;BYDAY=1MO",
         "RRULE:FREQ=YEARLY;BYEASTER=0",
         "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
         "RRULE:FREQ=MONTHLY;BYMONTH=2,4;BYMONTHDAY=-31,31",
@@ -458,6 +459,112 @@ def test_unreadable_lines_are_named(line):
     with pytest.raises(RuleUnreadable) as caught:
         expand([line], datetime(2024, 1, 1, 9), tz=BERLIN, until=FAR)
     assert line in str(caught.value) or "Mars/Olympus" in str(caught.value)
+
+
+# What dateutil finds, but for BYWEEKNO with BYDAY=1MO, of which it finds nothing.
+LIMITS = [
+    ("FREQ=WEEKLY;BYMONTHDAY=13;COUNT=4", "2024-01-01 13 02-13 03-13"),
+    ("FREQ=WEEKLY;BYDAY=FR;BYMONTHDAY=13;COUNT=3", "2024-01-01 09-13 12-13"),
+    ("FREQ=WEEKLY;BYYEARDAY=1,60;COUNT=3", "2024-01-01 02-29 2025-01-01"),
+    ("FREQ=MONTHLY;BYYEARDAY=100,-1;COUNT=3", "2024-01-01 04-09 12-31"),
+    ("FREQ=DAILY;BYYEARDAY=60;COUNT=3", "2024-01-01 02-29 2025-03-01"),
+    ("FREQ=MONTHLY;BYWEEKNO=20;BYDAY=MO;COUNT=3", "2024-01-01 05-13 2025-05-12"),
+    ("FREQ=WEEKLY;BYWEEKNO=-1;BYDAY=WE;COUNT=3", "2024-01-01 12-25 2025-12-24"),
+    ("FREQ=DAILY;BYWEEKNO=2;COUNT=8", "2024-01-01 08 09 10 11 12 13 14"),
+    ("FREQ=WEEKLY;BYDAY=1MO;COUNT=3", "2024-01-01 08 15"),
+    ("FREQ=DAILY;BYDAY=-1SU,2MO;COUNT=4", "2024-01-01 07 08 14"),
+    ("FREQ=YEARLY;BYWEEKNO=20;BYDAY=1MO;COUNT=2", "2024-01-01 05-13"),
+    ("FREQ=MONTHLY;BYSETPOS=1;COUNT=3", "2024-01-01 02-01 03-01"),
+    ("FREQ=DAILY;COUNT=3;UNTIL=20240110", "2024-01-01 02 03"),
+    ("FREQ=DAILY;COUNT=30;UNTIL=20240102", "2024-01-01 02"),
+]
+
+
+@pytest.mark.parametrize("rule, expected", LIMITS)
+def test_parts_that_the_rfc_does_not_allow_together_are_limits(rule, expected):
+    assert starts(f"RRULE:{rule}", date(2024, 1, 1)) == days(expected)
+    nine = datetime(2024, 1, 1, 9)
+    timed = [s.date() for s in starts(f"RRULE:{rule}", nine)]
+    assert timed == days(expected)
+
+
+@pytest.mark.parametrize(
+    "rule, expected",
+    [
+        ("FREQ=YEARLY;BYMONTHDAY=25", "2015-12-25 2016-12-25 2017-12-25"),
+        ("FREQ=YEARLY;WKST=MO;BYMONTHDAY=25", "2015-12-25 2016-12-25 2017-12-25"),
+        ("FREQ=YEARLY;INTERVAL=1;BYMONTHDAY=25", "2015-12-25 2016-12-25 2017-12-25"),
+        ("FREQ=YEARLY;INTERVAL=2;BYMONTHDAY=25", "2015-12-25 2017-12-25 2019-12-25"),
+        ("FREQ=YEARLY;BYMONTHDAY=-1,25", "2015-12-25 31 2016-12-25"),
+        # (other parts than the day of the month: as the RFC says)
+        ("FREQ=YEARLY;BYMONTHDAY=13;BYDAY=FR", "2015-12-25 2016-05-13 2017-01-13"),
+        ("FREQ=YEARLY;BYMONTHDAY=25;BYMONTH=1,12", "2015-12-25 2016-01-25 12-25"),
+    ],
+)
+def test_yearly_on_a_day_of_the_month_is_once_a_year_as_google_means_it(rule, expected):
+    assert starts(f"RRULE:{rule}", date(2015, 12, 25))[:3] == days(expected)
+
+
+def test_a_birthday_from_decades_back_and_one_on_the_last_of_february():
+    every = starts("RRULE:FREQ=YEARLY", date(1950, 5, 9), since=date(2024, 1, 1))
+    assert every[:2] == days("2024-05-09 2025-05-09")
+    leap = "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-1"
+    since = date(2024, 1, 1)
+    assert starts(leap, date(1952, 2, 29), since=since)[:3] == days(
+        "2024-02-29 2025-02-28 2026-02-28"
+    )
+
+
+SPURIOUS = "RRULE:DATE;TZID=Europe/Warsaw:20230818T020000,20230819T020000"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        SPURIOUS,
+        "RRULE:FREQ=SOMETIMES",
+        "EXDATE:yesterday",
+        "EXDATE;TZID=Mars/X:20240101",
+    ],
+)
+def test_a_line_that_cannot_be_read_costs_only_itself(bad):
+    rule, start = "RRULE:FREQ=DAILY;COUNT=3", date(2023, 8, 2)
+    for lines in ([bad, rule], [rule, bad]):
+        assert starts(lines, start) == days("2023-08-02 03 04")
+        [error] = unreadable(lines, start, tz=BERLIN)
+        assert bad in str(error) or "Mars/X" in str(error)
+    assert unreadable([rule], start, tz=BERLIN) == []
+    with pytest.raises(RuleUnreadable):
+        expand([bad], start, tz=BERLIN, until=FAR)
+
+
+@pytest.mark.parametrize(
+    "line, length",
+    [
+        ("RDATE;VALUE=PERIOD:20240105T080000Z/20240105T110000Z", 180),
+        ("RDATE;VALUE=PERIOD:20240105T080000Z/PT2H30M", 150),
+        ("RDATE;VALUE=PERIOD;TZID=Europe/Berlin:20240105T090000/20240105T093000", 30),
+        ("RDATE;VALUE=PERIOD:20240105T080000Z/P1DT1H", 25 * 60),
+        ("RDATE;VALUE=PERIOD:20240105T080000Z/P1W", 7 * 24 * 60),
+    ],
+)
+def test_the_length_of_a_period_is_known(line, length):
+    nine = datetime(2024, 1, 1, 9)
+    [_, at] = starts(line, nine)
+    assert lengths(line, nine, tz=BERLIN) == {at: minutes(length)}
+
+
+def test_a_day_of_a_period_is_a_day_of_the_calendar():
+    line = "RDATE;VALUE=PERIOD;TZID=Europe/Berlin:20240330T120000/P1D"
+    nine = datetime(2024, 1, 1, 9)
+    assert list(lengths(line, nine, tz=BERLIN).values()) == [minutes(23 * 60)]
+
+
+def test_a_period_that_ends_before_it_starts_is_a_mere_date():
+    line = "RDATE;VALUE=PERIOD:20240105T080000Z/20240105T070000Z"
+    nine = datetime(2024, 1, 1, 9)
+    assert len(starts(line, nine)) == 2
+    assert lengths(line, nine, tz=BERLIN) == {}
 
 
 @pytest.mark.parametrize(
@@ -816,6 +923,15 @@ def test_instance_ids():
     start = datetime(2024, 7, 1, 9, tzinfo=ZoneInfo(BERLIN))
     assert instance_id("abc", start) == "abc_20240701T070000Z"
     assert instance_id("abc", date(2024, 7, 1)) == "abc_20240701"
+
+
+def test_occurrences_of_the_tail_of_a_split_are_named_after_its_base():
+    start = datetime(2021, 5, 21, 9, tzinfo=ZoneInfo(NEW_YORK))
+    assert instance_id("b_R20210510T130000", start) == "b_20210521T130000Z"
+    assert instance_id("b_R20210510", date(2021, 5, 21)) == "b_20210521"
+    assert base_id("b_R20210510T130000") == "b"
+    assert base_id("b_R20210510T130000_R20210601T130000") == "b"
+    assert base_id("_6tln_R5") == "_6tln_R5"
 
 
 @pytest.mark.parametrize(
