@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from .errors import ItemUnreadable
-from .values import Fields, Person, RemoteEvent, When, Write
+from .values import Fields, Person, RemoteEvent, When, Write, base_id
 
 UTC = timezone.utc
 #: what a calendar can reasonably contain; Odoo fails at the ends of Python's time
@@ -36,10 +36,13 @@ RESPONSES = frozenset({"needsAction", "accepted", "declined", "tentative"})
 #: key of our mark in the private extended properties
 MARK = "odoo"
 
+#: how the ids of calendars of rooms and devices end
+ROOMS = "@resource.calendar.google.com"
+
 #: what we ask Google for: the table below and what says whose event it is
 GOOGLE_ITEM = (
     "id,iCalUID,etag,status,eventType,htmlLink,summary,description,location,"
-    "start,end,visibility,transparency,recurrence,recurringEventId,originalStartTime,"
+    "start,end,endTimeUnspecified,visibility,transparency,recurrence,recurringEventId,originalStartTime,"
     "organizer(email,displayName,self),"
     "attendees(email,displayName,responseStatus,self,resource),"
     "guestsCanModify,locked,hangoutLink,extendedProperties/private"
@@ -48,15 +51,18 @@ GOOGLE_ITEM = (
 # ----------------------------------------------------------------- from a Google item
 
 
-def google_event(item: Any, *, calendar_tz: str) -> RemoteEvent:
+def google_event(item: Any, *, calendar_tz: str, calendar_id: str = "") -> RemoteEvent:
     """The event that a Google item describes.
 
     :param calendar_tz: zone of the calendar, for times that come without one
+    :param calendar_id: the calendar: those of rooms say whole days in their own way
 
     Items of a calendar of which only free/busy is visible carry times and no details:
     they arrive with an empty name and without a problem.
     """
     try:
+        if calendar_id.endswith(ROOMS):
+            item = _whole_days(item)
         return _google_event(item, calendar_tz)
     except ItemUnreadable as err:
         problem = str(err)
@@ -70,6 +76,17 @@ def google_event(item: Any, *, calendar_tz: str) -> RemoteEvent:
     ):
         problem = "The event is not in the form that Google documents."
     return _unreadable(item, problem)
+
+
+def _whole_days(item: dict[str, Any]) -> dict[str, Any]:
+    """All-day events of a room come from midnight to midnight (gcal_sync,
+    _adjust_resource_all_day_event)."""
+    names = ("start", "end", "originalStartTime")
+    times = {name: item[name] for name in names if item.get(name)}
+    texts = {name: value.get("dateTime") or "" for name, value in times.items()}
+    if not texts or any(text[10:19] != "T00:00:00" for text in texts.values()):
+        return item
+    return {**item, **{name: {"date": text[:10]} for name, text in texts.items()}}
 
 
 def _google_event(item: dict[str, Any], calendar_tz: str) -> RemoteEvent:
@@ -141,14 +158,16 @@ def _remote_id(item: dict[str, Any]) -> str:
 
 def _google_when(item: dict[str, Any], calendar_tz: str) -> When:
     start, tz = _google_moment(item.get("start"), calendar_tz, "start")
-    stop, _ = _google_moment(item.get("end"), calendar_tz, "end")
+    end = item.get("end")
+    if end is None and item.get("endTimeUnspecified") is True:
+        end = item["start"]  # (recorded by kewisch/gdata-provider)
+    stop, _ = _google_moment(end, calendar_tz, "end")
     if isinstance(start, datetime) is not isinstance(stop, datetime):
         raise ItemUnreadable("The event starts at a time of day and ends without one.")
-    if stop < start:
-        raise ItemUnreadable("The event ends before it starts.")
-    if stop == start and not isinstance(start, datetime):
-        stop += timedelta(days=1)  # an old way to say: this one day
-    return When(start, stop, tz)
+    # Ends at or before the start are in old data (gcal_sync,
+    # test_invalid_rrule_until_spurious_date; keeper.sh #614): one day, or no length.
+    shortest = timedelta() if isinstance(start, datetime) else timedelta(days=1)
+    return When(start, max(stop, start + shortest), tz)
 
 
 def _google_moment(
@@ -203,9 +222,16 @@ _INSTANCE = re.compile(r"(.+)_\d{8}(?:T\d{6}Z)?")
 
 
 def family(remote_id: str) -> str:
-    """The id of the series that an occurrence's id at Google names, else the id."""
+    """The id that all items share at Google which came from one series: its
+    occurrences, and the parts into which it was split with all of theirs. (To which
+    part an occurrence belongs its id does not tell.)"""
     match = _INSTANCE.fullmatch(remote_id)
-    return match[1] if match else remote_id
+    return base_id(match[1] if match else remote_id)
+
+
+def is_occurrence(remote_id: str) -> bool:
+    """Does the id name an occurrence at Google?"""
+    return bool(_INSTANCE.fullmatch(remote_id))
 
 
 def _google_recurrence(lines: Any) -> tuple[str, ...]:

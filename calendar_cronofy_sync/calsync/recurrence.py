@@ -40,6 +40,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from .errors import RuleUnreadable
+from .values import base_id
 
 #: Days and times that one expansion may look at: a second of work at most, and more
 #: than any calendar holds (a daily series of a century).
@@ -116,16 +117,6 @@ def lengths(
         for place, length in series.lengths.items()
         if place < _END
     }
-
-
-_TAIL = re.compile(r"(.+?)(?:_R[0-9]{8}(?:T[0-9]{6})?)+")
-
-
-def base_id(master_id: str) -> str:
-    """The id that all parts of a series share which was split at Google: the tail of
-    ``b`` is ``b_R20210510T160000``, split again ``b_R20210601T160000``."""
-    match = _TAIL.fullmatch(master_id)
-    return match[1] if match else master_id
 
 
 def instance_id(master_id: str, original_start: datetime | date) -> str:

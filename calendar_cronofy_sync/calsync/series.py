@@ -7,12 +7,12 @@ and its exceptions mean for them is worked out here.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone
 from itertools import islice
 
-from .recurrence import Occurrence, expand, instance_id, zone
+from .recurrence import expand, instance_id, lengths, zone
 from .values import Fields, RemoteEvent, When, Window, from_moment, moment
 
 #: Odoo makes no more events than 720 of a series
@@ -35,19 +35,30 @@ def occurrences(
         one is yielded as cancelled
     :raises RuleUnreadable: the rule cannot be expanded
     """
-    for occurrence in _starts(master, window):
-        key = moment(occurrence.start)
-        exception = exceptions.get(key)
+    for start, length in _between(master.recurrence, master.fields.when, window):
+        exception = exceptions.get(moment(start))
         if exception is None:
-            yield _follow(master, occurrence.start)
+            yield _follow(master, start, length)
         elif not exception.cancelled:
             yield _complete(exception, master)
         else:
-            yield replace(exception, remote_id=instance_of(master, occurrence.start))
+            yield replace(exception, remote_id=instance_of(master, start))
     # exceptions may have been moved into the window from outside of it
     for exception in exceptions.values():
         if _moved_in(exception, master, window):
             yield _complete(exception, master)
+
+
+def first(
+    master: RemoteEvent,
+    exceptions: Mapping[str, RemoteEvent],
+    window: Window,
+) -> Iterator[RemoteEvent]:
+    """The first appointment of a series of which nothing else can be read, not even its
+    zone."""
+    when = replace(master.fields.when, tz="")
+    alone = replace(master, recurrence=(), fields=replace(master.fields, when=when))
+    return occurrences(alone, exceptions, window)
 
 
 def original(master: RemoteEvent) -> RemoteEvent:
@@ -66,11 +77,11 @@ def moved(
     """Where occurrences of a moved series went: {old original start: new one}.
 
     When the master's start moves, so do all ids. An occurrence is recognised by keeping
-    its distance on the clock of the series' zone. Occurrences that cannot be recognised
-    are left out.
+    its distance on the clock of the series' zone; a day that becomes a time, or the
+    other way round, keeps it from midnight.
     """
     old, new = before.fields.when, after.fields.when
-    if old.allday != new.allday or old.start == new.start:
+    if old.start == new.start and (old.tz == new.tz or not (old.tz and new.tz)):
         return {}
     shift = _clock(new.start, new.tz) - _clock(old.start, old.tz)
     return {
@@ -79,13 +90,87 @@ def moved(
     }
 
 
+def heirs(
+    left: Iterable[str],
+    free: Iterable[str],
+    old: RemoteEvent,
+    new: RemoteEvent,
+    pivot: str = "",
+) -> dict[str, str]:
+    """Which new date each old one became, when a series was changed: {old original
+    start: new one}. Those that correspond to none are left out.
+
+    :param left: original starts that the series has no more
+    :param free: those that it has now and did not have
+    :param pivot: which old date became the new first one, where that is not the old
+        first one: at a split
+    """
+    before, after = old.fields.when, new.fields.when
+    begin = from_moment(pivot) if pivot else before.start
+    shift = _clock(after.start, after.tz) - _clock(begin, before.tz)
+    at = {key: _clock(from_moment(key), before.tz) for key in sorted(left)}
+    of = {key: _clock(from_moment(key), after.tz) for key in sorted(free)}
+    found: dict[str, str] = {}
+    for label, by in (
+        (lambda clock: clock, shift),  # the same distance from the first one
+        (datetime.date, shift),
+        (datetime.date, timedelta()),
+        (_period(old, new), shift),
+    ):
+        if label is None:
+            continue
+        places: dict[object, list[str]] = {}
+        for key, clock in of.items():
+            places.setdefault(label(clock), []).append(key)
+        for key, clock in list(at.items()):
+            if fitting := places.get(label(clock + by)):
+                found[key] = fitting.pop(0)
+                del at[key], of[found[key]]
+    if len(at) == len(of) and _ends(new.recurrence):
+        found.update(zip(at, of, strict=True))  # as many as before: in order
+    return found
+
+
+def before(keys: Iterable[str], old: When, tail: When) -> frozenset[str]:
+    """Those that a series keeps of its dates when another one goes on from the day on
+    which ``tail`` starts; all, if that began earlier than the series itself."""
+    cut = _clock(tail.start, tail.tz).date()
+    if _clock(old.start, old.tz).date() >= cut:
+        return frozenset(keys)
+    return frozenset(k for k in keys if _clock(from_moment(k), old.tz).date() < cut)
+
+
+#: what "the one of the same week" is, of a rule that goes on repeating by weeks
+_PERIODS: Mapping[str, Callable[[datetime], object]] = {
+    "WEEKLY": lambda clock: clock.isocalendar()[:2],
+    "MONTHLY": lambda clock: (clock.year, clock.month),
+    "YEARLY": lambda clock: clock.year,
+}
+
+
+def _period(old: RemoteEvent, new: RemoteEvent) -> Callable[[datetime], object] | None:
+    one, other = (_freq(event.recurrence) for event in (old, new))
+    return _PERIODS.get(one) if one == other else None
+
+
+def _freq(lines: Sequence[str]) -> str:
+    found = re.search(r"FREQ=([A-Z]+)", "\n".join(lines).upper())
+    return found[1] if found else ""
+
+
+def _ends(lines: Sequence[str]) -> bool:
+    """Do all rules of the series end?"""
+    rules = [line.upper() for line in lines if line.upper().startswith("RRULE")]
+    return all("COUNT=" in rule or "UNTIL=" in rule for rule in rules)
+
+
 def dates(lines: Sequence[str], first: When, window: Window) -> frozenset[str]:
     """The :func:`.values.moment` of each start that falls into the window.
 
     :param first: when the rule's first appointment takes place
     :raises RuleUnreadable: the rule cannot be expanded
     """
-    return frozenset(moment(found.start) for found in _between(lines, first, window))
+    return frozenset(moment(start) for start, _ in _between(lines, first, window))
 
 
 def reaching(window: Window, keys: Iterable[str]) -> Window:
@@ -157,31 +242,35 @@ def _exdate(slot: datetime | date) -> str:
     return "EXDATE;VALUE=DATE:" + slot.strftime("%Y%m%d")
 
 
-def _starts(master: RemoteEvent, window: Window) -> Iterator[Occurrence]:
-    return _between(master.recurrence, master.fields.when, window)
-
-
-def _between(lines: Sequence[str], when: When, window: Window) -> Iterator[Occurrence]:
-    """The occurrences that end in the window; ``when`` is the first appointment."""
-    length = when.stop - when.start
-    since, until = window.start - length - timedelta(days=1), window.horizon
+def _between(
+    lines: Sequence[str], when: When, window: Window
+) -> Iterator[tuple[datetime | date, timedelta]]:
+    """The starts that end in the window, and how long each takes; ``when`` is the first
+    appointment."""
+    tz, usual = when.tz or "UTC", when.stop - when.start
+    own = {moment(s): n for s, n in lengths(lines, when.start, tz=tz).items()}
+    longest = max(usual, *own.values(), timedelta())
+    since, until = window.start - longest - timedelta(days=1), window.horizon
     for occurrence in expand(
         lines,
         when.start,
-        tz=when.tz or "UTC",
+        tz=tz,
         until=until.date() if when.allday else until,
         since=since.date() if when.allday else since,
     ):
+        length = own.get(moment(occurrence.start), usual)
         if _aware(occurrence.start, when.tz) + length > window.start:
-            yield occurrence
+            yield occurrence.start, length
 
 
-def _follow(master: RemoteEvent, start: datetime | date) -> RemoteEvent:
+def _follow(
+    master: RemoteEvent, start: datetime | date, length: timedelta
+) -> RemoteEvent:
     when = master.fields.when
-    stop = start + (when.stop - when.start)
+    stop = start + length
     if isinstance(start, datetime):
         # the length is real time, the start wall-clock time
-        stop = start.astimezone(timezone.utc) + (when.stop - when.start)
+        stop = start.astimezone(timezone.utc) + length
     return replace(
         master,
         remote_id=instance_of(master, start),

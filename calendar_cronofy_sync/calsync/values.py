@@ -6,6 +6,7 @@ is exclusive (the day after the last one), as in RFC 5545.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime, timezone
@@ -50,6 +51,16 @@ def from_moment(text: str) -> datetime | date:
             tzinfo=timezone.utc
         )
     return date.fromisoformat(text)
+
+
+_TAIL = re.compile(r"(.+?)(?:_R[0-9]{8}(?:T[0-9]{6})?)+")
+
+
+def base_id(master_id: str) -> str:
+    """The id that all parts of a series share which was split at Google: the tail of
+    ``b`` is ``b_R20210510T160000``, split again ``b_R20210601T160000``."""
+    match = _TAIL.fullmatch(master_id)
+    return match[1] if match else master_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +277,10 @@ class Write:
     #: ask for a video conference on this conferencing profile of the account
     #: (Cronofy: "default", "integrated" or an id), "" to leave it alone
     video: str = ""
+    #: the series and the place in it of an occurrence, which is known by these: its
+    #: ``remote_id`` may be a mere guess. "" and None on everything else
+    master_id: str = ""
+    original_start: datetime | date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@ look."""
 
 import logging
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -26,7 +27,8 @@ from ..calsync.errors import (
     Unavailable,
 )
 from ..calsync.plan import Action, Pending, Policy, plan, trips
-from ..calsync.values import FIELD_NAMES, RemoteEvent, Write, moment
+from ..calsync.recurrence import unreadable
+from ..calsync.values import FIELD_NAMES, RemoteEvent, Write, base_id, moment
 from .calendar_sync_run import CONCURRENCY, Superseded, Work
 from .words import in_words
 
@@ -42,6 +44,10 @@ ACCOUNT_ERRORS = (
     Unavailable,
     *CONCURRENCY,
 )
+
+
+#: how a series that cannot be laid out says so
+UNREADABLE = (RuleUnreadable, OverflowError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,8 @@ class Listing:
     seen: set[str] = field(default_factory=set)
     #: masters of exceptions that were listed, where they should be listed, too
     orphans: set[str] = field(default_factory=set)
+    #: exceptions by their master's id, where only original appointments are wanted
+    strays: dict[str, list[RemoteEvent]] = field(default_factory=dict)
     #: deletions wait for the end: a few are carried out, masses are asked about
     deletions: dict[str, Action] = field(default_factory=dict)
 
@@ -329,40 +337,58 @@ class CalendarSyncRun(models.Model):
     def _unfold(self, work, items, listing=None):
         """The items with series laid out as occurrences, as the policy wants them."""
         if self.account_id.recurrence_policy == "original":
-            singles = [serieses.original(i) for i in items if not i.master_id]
-            return self._originals(work.calendar, singles)
+            return self._originals(work.calendar, self._singles(work, items, listing))
         known = self._known_series(work, items)
-        flat, touched = [], {}
+        flat, touched, ended, alone = [], {}, {}, []
         exceptions = defaultdict(list)
         for item in items:
             if item.master_id and item.original_start is not None:
                 exceptions[item.master_id].append(item)
             elif item.recurrence and not item.cancelled:
                 unknown = item.remote_id not in known
-                if item.problem or (unknown and not self._read(work)):
+                foreign = not self._read(work) and not self._parts(work, item.remote_id)
+                if item.problem or (unknown and foreign):
                     flat.append(item)
                 elif unknown and self._is_own_series(work, item, items, listing, known):
                     touched[known[item.remote_id]] = None
                 else:
                     self._take_master(work, item, known, touched)
             elif item.remote_id in known:
-                touched[known[item.remote_id]] = None
-                flat += self._ended_series(known[item.remote_id], item)
+                ended[known[item.remote_id]] = item
             else:
                 flat.append(item)
         for master_id, group in exceptions.items():
             if master_id not in known and not self._read(work):
                 continue
             series = self._series_of(work.calendar, master_id, known)
-            touched.setdefault(series, series._remote_master())
             kept = dict(series.exceptions or {})
             kept.update({moment(e.original_start): e.to_json() for e in group})
             series.exceptions = kept
+            if series._alive() and series not in ended:
+                touched.setdefault(series, series._remote_master())
+            elif series.master:
+                alone += group
             if listing is not None and (listing.full or not series.master):
                 listing.orphans.add(master_id)
-        for series, before in touched.items():
-            flat += self._lay_out(work, series, before)
-        return flat
+        return flat + self._lay_out(work, touched, ended, alone)
+
+    def _singles(self, work, items, listing):
+        """Original appointments, and the occurrences of series that cannot be seen."""
+        found = [serieses.original(item) for item in items if not item.master_id]
+        occurrences = {item.remote_id: item for item in items if item.master_id}
+        bound = set(self._links(work.calendar, list(occurrences)).mapped("remote_id"))
+        alone = [occurrences.pop(remote_id) for remote_id in bound]
+        if listing is not None:
+            for item in occurrences.values():
+                if not item.cancelled:
+                    listing.strays.setdefault(item.master_id, []).append(item)
+            masters = self._links(work.calendar, list(listing.strays))
+            listing.orphans.update(listing.strays)
+            listing.orphans.difference_update(masters.mapped("remote_id"))
+            for item in found:
+                if item.cancelled:  # not there, or not for us
+                    alone += listing.strays.pop(item.remote_id, ())
+        return [*found, *(replace(i, master_id="", original_start=None) for i in alone)]
 
     def _is_own_series(self, work, master, items, listing, known):
         """Is it one that Odoo has, too? Asked at the first listing."""
@@ -428,12 +454,25 @@ class CalendarSyncRun(models.Model):
             known[master_id] = series
         return series
 
-    def _ended_series(self, series, item):
-        """The series was deleted, or is no series any more: so are its occurrences."""
+    def _ended_series(self, series, item, alone):
+        """The series was deleted, or is no series any more: so are its occurrences. Of
+        one that cannot be seen those that were listed are appointments of their own."""
         if item.cancelled and series.origin == "odoo" and series.state == "pending":
             series._renew()  # changed here meanwhile, which wins
             return []
-        series.write({"master": item.to_json(), "exceptions": {}})
+        listed = {event.remote_id for event in alone if not event.cancelled}
+        kept = {}
+        if item.cancelled and not series.base:
+            kept = {
+                key: exception
+                for key, exception in (series.exceptions or {}).items()
+                if exception["status"] != "cancelled"
+                and (not series._alive() or exception["remote_id"] in listed)
+            }
+        exceptions = map(RemoteEvent.from_json, kept.values())
+        own = [] if series.master else list(exceptions)
+        series.write({"master": item.to_json(), "exceptions": kept})
+        ids = {exception["remote_id"] for exception in kept.values()}
         cancelled = [
             RemoteEvent(
                 remote_id=link.remote_id,
@@ -442,32 +481,58 @@ class CalendarSyncRun(models.Model):
                 attendees=item.attendees,
             )
             for link in series.link_ids
+            if link.remote_id not in ids
         ]
-        return cancelled if item.cancelled else [*cancelled, item]
+        return [*cancelled, *own] if item.cancelled else [*cancelled, item]
 
-    def _lay_out(self, work, series, before):
-        """The occurrences of a series that changed, and what it left behind."""
-        master = series._remote_master()
-        if master is None or master.cancelled or not master.recurrence:
-            return []
-        window = self._reach(work, series, before, master)
+    def _lay_out(self, work, touched, ended, alone=()):
+        """The occurrences of series that changed, and what they left behind.
+
+        :param touched: {series: what its master was before}
+        :param ended: {series: the item that says so}
+        :param alone: occurrences of series that have ended or cannot be seen
+        """
+        laid = {}
+        for series, before in touched.items():
+            master = series._remote_master()
+            if series not in ended and master and series._alive() and master.recurrence:
+                window = self._reach(work, series, before, master)
+                laid[series] = (before, window, *self._dates(work, series, window))
+        # who takes over what, before anything is given up
+        for series, (before, _window, events, _whole) in laid.items():
+            self._keep_records(work, series, before, events, ended)
+        flat = []
+        for series, item in ended.items():
+            flat += self._ended_series(series, item, alone)
+        for series, (before, window, events, whole) in laid.items():
+            if series.origin == "odoo" and before is not None:
+                series._changed_remotely(before, series._remote_master())
+            flat += events
+            if whole:
+                flat += self._left_behind(series, events, window)
+        return [*flat, *alone]
+
+    def _dates(self, work, series, window):
+        """The occurrences of a series, and whether these are all: what cannot be read
+        of its rule is shown, and takes nothing away."""
+        master, exceptions = series._remote_master(), series._remote_exceptions()
+        when = master.fields.when
         try:
-            result = list(
-                serieses.occurrences(master, series._remote_exceptions(), window)
-            )
-        except (RuleUnreadable, OverflowError, ValueError) as error:
-            text = in_words(self.env, str(error))
-            series.write({"state": "failed", "error": text})
-            self._note(work, "failed", remote_id=series.remote_id, message=text)
-            return []
+            errors = unreadable(master.recurrence, when.start, tz=when.tz or "UTC")
+            events = list(serieses.occurrences(master, exceptions, window))
+        except UNREADABLE as error:
+            errors, events = [error], []
+            with suppress(*UNREADABLE):  # (dates at the end of time)
+                events = list(serieses.first(master, exceptions, window))
         series.horizon = window.horizon.replace(tzinfo=None)
-        if series.state == "failed":
+        text = "\n".join(in_words(self.env, str(error)) for error in errors)
+        if text and text != series.error:
+            self._note(work, "failed", remote_id=series.remote_id, message=text)
+        if text:
+            series.write({"state": "failed", "error": text})
+        elif series.state == "failed":
             series.write({"state": "synced", "error": False})
-        if before is not None and before.recurrence:
-            self._follow_move(series, before, master, result)
-        if series.origin == "odoo" and before is not None:
-            series._changed_remotely(before, master)
-        return result + self._left_behind(series, result, window)
+        return events, not errors
 
     def _reach(self, work, series, before, master):
         """The window, as far as the series has occurrences here: a recurrence of Odoo
@@ -477,26 +542,93 @@ class CalendarSyncRun(models.Model):
             keys.update(serieses.moved(before, master, keys).values())
         return serieses.reaching(work.policy.window, keys)
 
-    def _follow_move(self, series, before, master, result):
-        """Let the links of occurrences that moved with their series keep their
-        events."""
-        keys = {moment(e.original_start) for e in result}
-        links = {
-            link.original_start: link
-            for link in series.link_ids
-            if link.original_start not in keys
-        }
-        taken = set(series.link_ids.mapped("original_start"))
-        for old, new in serieses.moved(before, master, links).items():
-            if new in keys and new not in taken:
-                links[old].write(
-                    {
-                        "original_start": new,
-                        "remote_id": serieses.instance_of(
-                            master, serieses.from_moment(new)
-                        ),
-                    }
-                )
+    # ------------------------------------------------------------
+    # Which record is which occurrence
+    # ------------------------------------------------------------
+
+    def _keep_records(self, work, series, before, events, ended):
+        """Let the links of occurrences keep their events, whatever their series has
+        become: renamed, moved, by another rule, all-day, cut in two."""
+        at = {moment(event.original_start): event for event in events}
+        ids = [event.remote_id for event in events]
+        named = {link.remote_id: link for link in self._links(series.calendar_id, ids)}
+        own = {link.original_start: link for link in series.link_ids}
+        fresh = not own
+        for key, event in at.items():
+            link = named.get(event.remote_id) or own.get(key)
+            if link and (link.series_id, link.original_start, link.remote_id) != (
+                series,
+                key,
+                event.remote_id,
+            ):
+                self._give(link, series, event)
+        if before is not None and before.recurrence:
+            left = [link for link in series.link_ids if link.original_start not in at]
+            self._hand_down(series, left, at, before)
+        elif fresh:
+            for part, left in self._cut_off(work, series, ended).items():
+                first = min((link.original_start for link in left), default="")
+                self._hand_down(series, left, at, part._remote_master(), pivot=first)
+
+    def _give(self, link, series, event):
+        link.write(
+            {
+                "series_id": series.id,
+                "original_start": moment(event.original_start),
+                "remote_id": event.remote_id,
+                "ical_uid": event.ical_uid,
+            }
+        )
+
+    def _hand_down(self, series, left, at, before, pivot=""):
+        """:param left: links to dates that are no more
+        :param at: {original start: occurrence} of those that are"""
+        links = {link.original_start: link for link in left}
+        free = set(at) - set(series.link_ids.mapped("original_start"))
+        if not links or not free or not before.recurrence:
+            return
+        after = series._remote_master()
+        for old, new in serieses.heirs(links, free, before, after, pivot).items():
+            self._give(links[old], series, at[new])
+
+    def _parts(self, work, remote_id):
+        """The parts of the split series of which this is the id of a later one."""
+        Series, base = self.env["calendar.sync.series"], base_id(remote_id)
+        if base == remote_id:
+            return Series
+        return Series.search(
+            [
+                ("calendar_id", "=", work.calendar.id),
+                "|",
+                ("remote_id", "=", base),
+                ("remote_id", "=like", f"{base}\\_R%"),
+            ]
+        )
+
+    def _cut_off(self, work, tail, ended):
+        """What the other parts of a series that was split have to give to a new part:
+        {series: links} to the dates that they do not have any more, or will not have
+        once they are told."""
+        first = tail._remote_master().fields.when
+        begin, found = moment(work.policy.window.start), {}
+        for part in self._parts(work, tail.remote_id) - tail:
+            master, kept = part._remote_master(), set()
+            if master is None or master.fields is None:
+                continue
+            when = master.fields.when
+            if part not in ended and part._alive():
+                window = self._reach(work, part, None, master)
+                try:
+                    kept = serieses.dates(master.recurrence, when, window)
+                except UNREADABLE:
+                    continue
+            kept = serieses.before(kept, when, first)
+            found[part] = [
+                link
+                for link in part.link_ids
+                if link.original_start not in kept and link.original_start > begin[:10]
+            ]
+        return found
 
     def _left_behind(self, series, result, window):
         """Links to occurrences that the rule does not have any more."""
@@ -517,7 +649,6 @@ class CalendarSyncRun(models.Model):
         due = self.env["calendar.sync.series"].search(
             [
                 ("calendar_id", "in", calendars.ids),
-                ("state", "!=", "failed"),
                 ("horizon", "<", horizon - timedelta(days=1)),
             ],
             limit=200,
@@ -525,7 +656,7 @@ class CalendarSyncRun(models.Model):
         for calendar, group in due.grouped("calendar_id").items():
             work = self._work(calendar)
             for series in group:
-                flat = self._lay_out(work, series, None)
+                flat = self._lay_out(work, {series: None}, {})
                 fresh = self._links(calendar, [event.remote_id for event in flat])
                 known = set(fresh.mapped("remote_id"))
                 flat = [event for event in flat if event.remote_id not in known]
@@ -618,7 +749,10 @@ class CalendarSyncRun(models.Model):
                     ("event_id.stop", ">", window.start.replace(tzinfo=None)),
                 ]
             )
-            questions |= {link.series_id.remote_id or link.remote_id for link in links}
+            questions |= {
+                link.series_id.remote_id if link.series_id._alive() else link.remote_id
+                for link in links
+            }
         return sorted(questions - {""}) if listing.token else []
 
     def _close_listing(self, calendar, listing):

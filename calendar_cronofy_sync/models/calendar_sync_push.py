@@ -151,6 +151,12 @@ class CalendarSyncRun(models.Model):
         since is a change to it."""
         row, write = self._record(action), action.write
         base = row.base or {}
+        if row.series_id and row.original_start:
+            write = replace(
+                write,
+                master_id=row.series_id.remote_id,
+                original_start=from_moment(row.original_start),
+            )
         if write.verb == "insert" and base.get("local"):
             return replace(write, fields=Fields.from_json(base["local"]))
         if write.verb != "delete":
@@ -266,6 +272,8 @@ class CalendarSyncRun(models.Model):
         if write.verb == "delete":
             row.unlink()
             return True
+        if row.series_id:  # an occurrence may go by another id than we thought
+            row.remote_id = remote.remote_id
         told = remote.fields
         if write.verb == "patch":
             told = agreed(write, Fields.from_json(before["remote"]), told)
@@ -334,6 +342,8 @@ class CalendarSyncRun(models.Model):
                     calendar, [replace(answer, writable=answer.writable and writable)]
                 )
             elif isinstance(answer, Gone):
+                if row.series_id._alive() and row.series_id.origin == "remote":
+                    continue  # that this id is unknown says nothing of the occurrence
                 if row.base:
                     self._take_gone(self._work(calendar), row)
                 else:

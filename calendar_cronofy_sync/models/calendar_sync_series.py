@@ -74,6 +74,10 @@ class CalendarSyncSeries(models.Model):
         self.ensure_one()
         return RemoteEvent.from_json(self.master) if self.master else None
 
+    def _alive(self):
+        """Is there a series that we see?"""
+        return bool(self.master) and self.master["status"] != "cancelled"
+
     def _remote_exceptions(self):
         self.ensure_one()
         return {
@@ -390,7 +394,8 @@ class CalendarSyncSeries(models.Model):
         if rule or before.fields.when != master.fields.when:
             events = self.recurrence_id.calendar_event_ids.with_context(**QUIET)
             recurrence = self.recurrence_id
-            self.write({"origin": "remote", "recurrence_id": False, "state": "synced"})
+            state = "failed" if self.state == "failed" else "synced"
+            self.write({"origin": "remote", "recurrence_id": False, "state": state})
             events.write({"recurrency": False, "recurrence_id": False})
             recurrence.unlink()
         elif self.base:

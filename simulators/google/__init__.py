@@ -23,14 +23,15 @@ Controls
     :class:`~simulators.google.server.GoogleSimulator` marked ``@control``:
     ``create_user``, ``create_outsider``, ``create_calendar``, ``share``,
     ``delete_calendar``, ``insert_event``, ``insert_events``, ``import_event``,
-    ``patch_event``, ``delete_event``, ``get_event``, ``list_events``, ``respond`` (all
-    as a user, on the way that the API takes), ``plant_event`` (an item no client could
-    have made), ``purge_tombstones``, ``register_client``, ``authorize`` (what a person
-    does with the consent page), ``grant_tokens``, ``revoke_grant``, ``expire_tokens``,
-    ``set_policy`` (lifetimes, rotation), ``set_paging`` (page size, empty pages,
-    scrambled order, token lifetime, blank lists), ``set_quota``, ``set_behaviour``,
-    ``set_notifications``, ``release_notifications``, ``notifications``, ``channels``,
-    ``outbox``, ``clear_outbox``, ``seed_demo``.
+    ``patch_event``, ``split_series`` ("this and following"), ``delete_event``,
+    ``get_event``, ``list_events``, ``respond`` (all as a user, on the way that the API
+    takes), ``plant_event`` (an item no client could have made), ``purge_tombstones``,
+    ``register_client``, ``authorize`` (what a person does with the consent page),
+    ``grant_tokens``, ``revoke_grant``, ``expire_tokens``, ``set_policy`` (lifetimes,
+    rotation), ``set_paging`` (page size, empty pages, scrambled order, token lifetime,
+    blank lists), ``set_quota``, ``set_behaviour``, ``set_notifications``,
+    ``release_notifications``, ``notifications``, ``channels``, ``outbox``,
+    ``clear_outbox``, ``seed_demo``.
     In Python ``sim.call(user, "events.move", calendarId=…, …)`` does any API method.
 
 Faults (``set_fault``)
@@ -67,6 +68,8 @@ Decisions where Google's behaviour is unknown or a matter of luck
       listings with q, iCalUID, orderBy, updatedMin or property filters get none
     * endless series are expanded for two years; a start that the rule does not hit is
       an occurrence and counts
+    * an occurrence of the tail of a split answers to ``<base>_<time>`` alone
+      (``set_behaviour(tail_addresses=True)``: also to ``<base>_R…_<time>``)
     * visibility and transparency belong to each copy of an event, as reminders do
     * without sendUpdates nobody is told; deletion without telling (``none``) leaves the
       guests' copies (``set_behaviour(none_delete_leaves_guests=False)``)

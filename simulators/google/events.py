@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from ..kit import Response
@@ -9,7 +10,7 @@ from . import errors, normal, recurrence
 from .calls import Call
 from .content import Change, changed_names, check_kind, content, merge_patch
 from .guests import Guests
-from .moments import Moment, split_instance_id
+from .moments import Moment, base_id, instance_id, split_instance_id
 from .shape import PERSONAL, WRITABLE
 from .store import Calendar, Copy, Store
 from .views import view
@@ -26,6 +27,8 @@ class Events:
         self.guests = guests
         self.move_says_cancelled = True
         self.none_delete_leaves_guests = True
+        self.tail_addresses = False
+        """Is ``<id>_R…_<time>`` an address? Nobody has recorded an answer to it."""
 
     # ------------------------------------------------------------------------ reading
 
@@ -47,26 +50,38 @@ class Events:
 
     def _instance_by_id(self, calendar: Calendar, event_id: str) -> Copy | None:
         parts = split_instance_id(event_id)
-        master = calendar.events.get(parts[0]) if parts else None
-        if master is None or not master.is_series:
-            return None
-        original = parts[1]
-        if original.at is not None:
-            original = Moment(at=original.at, zone=master.start.zone)
-        if not recurrence.contains(master.fields["recurrence"], master.start, original):
-            return None
-        return self.instance(master, original)
+        for master in self._named(calendar, parts[0]) if parts else ():
+            original = parts[1]
+            if original.at is not None:
+                original = Moment(at=original.at, zone=master.start.zone)
+            lines = master.fields["recurrence"]
+            if recurrence.contains(lines, master.start, original):
+                known = calendar.events.get(instance_id(master.id, original))
+                return known or self.instance(master, original)
+        return None
+
+    def _named(self, calendar: Calendar, named: str) -> list[Copy]:
+        """The series whose occurrences are called so."""
+        if base_id(named) != named:
+            found = [calendar.events.get(named)] if self.tail_addresses else []
+        else:
+            found = [
+                copy
+                for copy in calendar.events.values()
+                if copy.id.startswith(named) and base_id(copy.id) == named
+            ]
+        return [copy for copy in found if copy and copy.is_series]
 
     def instance(self, master: Copy, original: Moment) -> Copy:
         """The occurrence as a copy of its own, not stored."""
         fields = {**master.fields, "recurringEventId": master.id}
         del fields["recurrence"]
         return Copy(
-            id=f"{master.id}_{original.stamp()}",
+            id=instance_id(master.id, original),
             calendar=master.calendar,
             fields=fields,
             start=original,
-            stop=original.plus(master.duration),
+            stop=original.plus(self._length(master, original)),
             original=original,
             bare=master.bare,
             seq=master.seq,
@@ -74,6 +89,10 @@ class Events:
             created=master.created,
             updated=master.updated,
         )
+
+    def _length(self, master: Copy, original: Moment) -> timedelta:
+        periods = recurrence.lengths(master.fields["recurrence"], master.start)
+        return periods.get(original.local(), master.duration)
 
     def shown_to_owner(self, copy: Copy, calendar: Calendar) -> dict:
         return view(copy, calendar, "owner", calendar.owner)
@@ -252,6 +271,10 @@ class Events:
             self.guests.change_own(copy, change, call)
         else:
             self.guests.change_own(copy, change, call)
+
+    def change(self, call: Call, calendar: Calendar, copy: Copy, patch: dict) -> None:
+        """Patch it, asked or not."""
+        self._change(call, calendar, copy, self._merged(copy, patch))
 
     def _apply(self, call: Call, copy: Copy, change: Change) -> None:
         """Change the organizer's copy, and with it the series and the guests."""

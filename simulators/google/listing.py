@@ -11,6 +11,7 @@ from . import errors, recurrence
 from .calls import Call
 from .discovery import timestamp
 from .events import Events
+from .moments import instance_id
 from .store import Calendar, Copy, Store, at_least, rfc3339
 from .tokens import digest, seal, unseal
 from .views import view
@@ -292,7 +293,7 @@ class EventLists:
                 return
             if low and start.plus(master.duration).instant(tz) <= low:
                 continue
-            if f"{master.id}_{start.stamp()}" not in family:
+            if instance_id(master.id, start) not in family:
                 yield self.events.instance(master, start)
 
     def _show(
@@ -434,13 +435,19 @@ class _Wanted:
             return True
         if self.with_deleted:
             return not (self.singles and copy.is_series)
-        if self.singles or not copy.master_id:
+        if self.singles:
             return False
+        if not copy.master_id:
+            # since May 2025 cancelled series come, whatever was asked for
+            # (OutlookGoogleCalendarSync #2123, #2124; issuetracker 421559834)
+            return copy.is_series
         master = self.calendar.events.get(copy.master_id)
         return master is not None and not master.cancelled
 
     def _in_window(self, copy: Copy) -> bool:
-        if not (self.low or self.high) or (self.since is not None and copy.cancelled):
+        if not (self.low or self.high) or (
+            copy.cancelled and (self.since is not None or copy.is_series)
+        ):
             return True
         start, stop = self.store.span(copy)
         return not (self.low and stop <= self.low) and not (

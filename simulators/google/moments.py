@@ -97,6 +97,19 @@ def split_instance_id(event_id: str) -> tuple[str, Moment] | None:
         return None
 
 
+TAIL = re.compile(r"(.+?)(?:_R\d{8}(?:T\d{6})?)+\Z")
+
+
+def base_id(series_id: str) -> str:
+    """The id of the series that this one was cut off from; see :mod:`.splits`."""
+    match = TAIL.match(series_id)
+    return match[1] if match else series_id
+
+
+def instance_id(series_id: str, original: Moment) -> str:
+    return f"{base_id(series_id)}_{original.stamp()}"
+
+
 def parse(value: dict | None, what: str, calendar_zone: str) -> Moment:
     """A moment from ``start`` or ``end`` as a client sends it; else a Refusal."""
     value = value or {}

@@ -140,12 +140,46 @@ def _iterable(text: str, start: Moment, first: datetime) -> rrule:
         at = datetime.strptime(until[1], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
         local = at.astimezone(zone(start.zone or "UTC"))
         text = text.replace(until[0], "UNTIL=" + local.strftime("%Y%m%dT%H%M%S"))
+    if _once_a_year(text):
+        # Google writes this for once a year (gcal_sync, test_yearly_bymonthday_rrule)
+        text += f";BYMONTH={first.month}"
     rule = rrulestr(text, dtstart=first)
     count = re.search(r"COUNT=(\d+)", text)
     if count and int(count[1]) > 1 and next(iter(rule), None) != first:
         text = text.replace(count[0], f"COUNT={int(count[1]) - 1}")
         rule = rrulestr(text, dtstart=first)
     return rule
+
+
+def _once_a_year(text: str) -> bool:
+    parts = dict(part.split("=", 1) for part in text.split(";"))
+    others = {"BYMONTH", "BYDAY", "BYYEARDAY", "BYWEEKNO"} & set(parts)
+    return parts["FREQ"] == "YEARLY" and "BYMONTHDAY" in parts and not others
+
+
+def lengths(lines: list[str], start: Moment) -> dict[datetime, timedelta]:
+    """How long the periods of an RDATE are, by their wall-clock start (RFC 5545,
+    3.8.5.2); days of a duration count 24 hours here."""
+    found = {}
+    for line in lines:
+        if not line.startswith("RDATE") or "/" not in line:
+            continue
+        head, values = line.split(":", 1)
+        for text in values.split(","):
+            begin, _, end = text.partition("/")
+            [first] = _dates(f"{head}:{begin}", start)
+            if end[:1] in "+P":
+                amount = {u: int(n) for n, u in re.findall(r"(\d+)([WDHMS])", end)}
+                found[first] = timedelta(
+                    weeks=amount.get("W", 0),
+                    days=amount.get("D", 0),
+                    hours=amount.get("H", 0),
+                    minutes=amount.get("M", 0),
+                    seconds=amount.get("S", 0),
+                )
+            elif end:
+                found[first] = next(_dates(f"{head}:{end}", start)) - first
+    return found
 
 
 def _dates(line: str, start: Moment) -> Iterator[datetime]:

@@ -26,6 +26,7 @@ from .guests import Guests
 from .listing import EventLists, Lister
 from .oauth import Client, OAuth, Token
 from .pages import Pages
+from .splits import Splits
 from .store import Store
 from .watch import Watch
 
@@ -53,6 +54,7 @@ class GoogleSimulator(Simulator):
         self.lister = lister = Lister(store)
         self.guests = Guests(store)
         self.events = Events(store, self.guests)
+        self.splits = Splits(self.events)
         self.event_lists = EventLists(store, self.events, lister)
         self.calendars = Calendars(store, self.events)
         self.calendar_list = CalendarList(store, lister)
@@ -394,6 +396,27 @@ class GoogleSimulator(Simulator):
         self.call(user, "events.delete", calendarId=calendar, eventId=event_id, **query)
 
     @control
+    def split_series(
+        self,
+        user: str,
+        event_id: str,
+        changes: dict | None = None,
+        calendar: str = "primary",
+    ) -> dict:
+        """Change an occurrence "and all following" on the web page; the new series."""
+        with self.lock:
+            call = Call(
+                store=self.store,
+                method=discovery.methods()["events.patch"],
+                user=user,
+                path={"calendarId": calendar, "eventId": event_id},
+                body=changes or {},
+            )
+            tail = self.splits.split(call)
+            self.watch.tell()
+            return self.events.shown_to_owner(tail, self.store.calendars[tail.calendar])
+
+    @control
     def get_event(self, user: str, event_id: str, calendar: str = "primary") -> dict:
         return self.call(user, "events.get", calendarId=calendar, eventId=event_id)
 
@@ -476,12 +499,16 @@ class GoogleSimulator(Simulator):
         """Where Google's behaviour is unsure or changes.
 
         ``move_says_cancelled``, ``none_delete_leaves_guests``,
+        ``tail_addresses`` (``<id>_R…_<time>`` names an occurrence), ``tail_first``
+        (of the parts of a split the later one is told first),
         ``report_surplus`` (freeBusy beyond calendarExpansionMax), ``strict``,
         ``http_loopback`` (watch addresses without TLS on the loopback)
         """
         homes = {
             "move_says_cancelled": self.events,
             "none_delete_leaves_guests": self.events,
+            "tail_addresses": self.events,
+            "tail_first": self.splits,
             "report_surplus": self.free_busy,
             "strict": self,
             "http_loopback": self.watch,

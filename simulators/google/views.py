@@ -56,14 +56,20 @@ def _hidden(copy: Copy, role: str, user: str) -> bool:
 
 def _without_details(copy: Copy, tz: str, role: str) -> dict:
     fields = {k: v for k, v in copy.fields.items() if k in HIDDEN_KEEPS}
-    if role == "freeBusyReader":
-        fields.pop("iCalUID", None)
+    if role == "freeBusyReader":  # these fields and no others: googleapis.dart #151
+        kept = ("id", "status", "visibility", "iCalUID")
+        fields = {name: fields[name] for name in kept if name in fields}
     return {
         **_frame(copy, tz),
         **fields,
         "id": copy.id,
+        "htmlLink": _address(copy),
         "visibility": "private",
     }
+
+
+def _address(copy: Copy) -> str:
+    return f"https://www.google.com/calendar/event?eid={copy.id}"
 
 
 def _frame(copy: Copy, tz: str) -> dict:
@@ -95,7 +101,7 @@ def _full(copy: Copy, calendar: Calendar, tz: str, max_attendees: int | None) ->
             shown["hangoutLink"] = entry["uri"]
     if "attendees" in shown:
         _show_attendees(shown, copy, calendar, max_attendees)
-    shown["htmlLink"] = f"https://www.google.com/calendar/event?eid={copy.id}"
+    shown["htmlLink"] = _address(copy)
     return shown
 
 

@@ -15,8 +15,9 @@ from calsync.providers import PROVIDERS
 from calsync.providers import google as module
 from calsync.providers.google import APP_CREATED, SCOPES, GoogleProvider
 from calsync.providers.google_client import project_limiter
+from calsync.recurrence import instance_id
 from calsync.transport import Limiter
-from calsync.values import Application, Grant, Window, Write
+from calsync.values import Application, Fields, Grant, Window, Write
 from tests.contract.worlds import (
     ANN,
     CALLBACK,
@@ -682,3 +683,58 @@ def test_no_answer_leads_to_an_error_that_nobody_foresaw(call, answer):
             call(provider)
         except errors.SyncError:
             pass
+
+
+# ------------------------------------------------------- occurrences and their names
+
+
+def guessed(verb, number, **more):
+    """A write to an occurrence whose id we have worked out wrongly."""
+    return Write(
+        verb=verb,
+        remote_id=f"nobody_2026030{number}T090000Z",
+        master_id="event00001",
+        original_start=at(number).start,
+        **more,
+    )
+
+
+@pytest.fixture
+def daily(provider):
+    rule = ("RRULE:FREQ=DAILY;COUNT=3",)
+    write = Write(
+        verb="insert",
+        remote_id="event00001",
+        fields=Fields(name="Tea", when=at(0)),
+        recurrence=rule,
+    )
+    [made] = provider.push(ANN, [write])
+    assert made.error is None
+    return made.event
+
+
+def test_an_occurrence_of_an_unknown_id_is_found_by_its_place(provider, daily):
+    fields = Fields(name="Cake", when=at(1))
+    write = guessed("patch", 1, fields=fields, changed=frozenset({"name"}))
+    [done] = provider.push(ANN, [write])
+    assert done.error is None
+    assert done.event.remote_id == instance_id(daily.remote_id, at(1).start)
+    assert done.event.fields.name == "Cake"
+    [done] = provider.push(ANN, [guessed("delete", 1)])
+    assert done.error is None
+    [done] = provider.push(ANN, [write])
+    assert isinstance(done.error, errors.Gone)  # now it is, and Google says so
+
+
+def test_an_unknown_place_is_no_deletion(provider, daily):
+    fields = Fields(name="Cake", when=at(7))
+    write = guessed("patch", 7, fields=fields, changed=frozenset({"name"}))
+    [done] = provider.push(ANN, [write])
+    assert isinstance(done.error, errors.Unavailable)
+    [done] = provider.push(ANN, [guessed("delete", 7)])
+    assert isinstance(done.error, errors.Unavailable)
+
+
+def test_an_occurrence_of_no_series_is_gone(provider):
+    [done] = provider.push(ANN, [guessed("delete", 1)])
+    assert done.error is None

@@ -1357,6 +1357,73 @@ def test_instances_by_original_start_and_by_instance_id(ann):
     assert len(ann.ok("GET", path, **window)["items"]) == 1
 
 
+def test_this_and_following_makes_a_tail_named_after_its_base(sim, ann, bob):
+    """64"""
+    series = ann.insert({**weekly(), "attendees": [{"email": BOB}]})
+    base, uid = series["id"], series["iCalUID"]
+    third = f"{base}_20260323T090000Z"
+    ann.ok("PATCH", f"{EV}/{third}", {"summary": "Cake"})
+    tail = sim.split_series(ANN, third, {"location": "Garden"})
+    assert tail["id"] == f"{base}_R20260323T090000"
+    assert tail["iCalUID"] == f"{tail['id']}@google.com" != uid
+    assert tail["recurrence"] == ["RRULE:FREQ=WEEKLY;COUNT=2"]
+    head = ann.ok("GET", f"{EV}/{base}")
+    assert head["recurrence"] == ["RRULE:FREQ=WEEKLY;UNTIL=20260323T085959Z"]
+    for client in (ann, bob):
+        path = f"{EV}/{tail['id']}/instances"
+        found = client.ok("GET", path)["items"]
+        assert [item["id"] for item in found] == [third, f"{base}_20260330T080000Z"]
+        assert {item["recurringEventId"] for item in found} == {tail["id"]}
+        # what was said of an occurrence is reset
+        assert {item["summary"] for item in found} == {"Tea"}
+        assert len(client.ok("GET", f"{EV}/{base}/instances")["items"]) == 2
+    assert ann.ok("PATCH", f"{EV}/{third}", {"summary": "Pie"})["id"] == third
+    ann.send("DELETE", f"{EV}/{third}")
+    [gone] = [i for i in ann.list(showDeleted=True)["items"] if i["id"] == third]
+    assert gone["status"] == "cancelled" and gone["recurringEventId"] == tail["id"]
+    # split again: it is named from the base
+    last = sim.split_series(ANN, f"{base}_20260330T080000Z")
+    assert last["id"] == f"{base}_R20260330T080000"
+
+
+@pytest.mark.parametrize("known, status", [(False, 404), (True, 200)])
+def test_whether_the_longer_name_is_an_address_is_a_switch(sim, ann, known, status):
+    """64"""
+    base = ann.insert(weekly())["id"]
+    tail = sim.split_series(ANN, f"{base}_20260323T090000Z")["id"]
+    sim.set_behaviour(tail_addresses=known)
+    answer = ann.send("GET", f"{EV}/{tail}_20260330T080000Z")
+    assert answer.status_code == status
+    if known:
+        assert answer.json()["id"] == f"{base}_20260330T080000Z"
+
+
+def test_whole_days_may_be_split_and_become_times(sim, ann):
+    """64"""
+    base = ann.insert({**days(), "recurrence": ["RRULE:FREQ=DAILY"]})["id"]
+    nulls = {"date": None}
+    times = {name: {**at, **nulls} for name, at in timed().items()}
+    tail = sim.split_series(ANN, f"{base}_20260312", times)
+    assert tail["id"] == f"{base}_R20260309T090000"
+    head = ann.ok("GET", f"{EV}/{base}")
+    assert head["recurrence"] == ["RRULE:FREQ=DAILY;UNTIL=20260311"]
+
+
+def test_yearly_on_a_day_of_the_month_is_once_a_year(ann):
+    """65"""
+    rule = "FREQ=YEARLY;BYMONTHDAY=9"
+    series = ann.insert({**days(), "recurrence": [f"RRULE:{rule}"]})
+    found = ann.ok("GET", f"{EV}/{series['id']}/instances")["items"]
+    assert [item["start"]["date"] for item in found[:2]] == ["2026-03-09", "2027-03-09"]
+
+
+def test_an_instance_is_as_long_as_its_period(ann):
+    period = "RDATE;VALUE=PERIOD:20260310T090000Z/PT3H"
+    series = ann.insert({**timed(), "recurrence": [period]})
+    found = ann.ok("GET", f"{EV}/{series['id']}/instances")["items"]
+    assert [item["end"]["dateTime"][11:13] for item in found] == ["11", "13"]
+
+
 def test_deleting_a_series_deletes_all_of_it(ann, bob):
     """56"""
     series = ann.insert({**weekly(), "attendees": [{"email": BOB}]})
@@ -1370,7 +1437,12 @@ def test_deleting_a_series_deletes_all_of_it(ann, bob):
         series["id"]: "cancelled",
         second: "cancelled",
     }
-    assert ann.list()["items"] == [] == bob.list()["items"]
+    # as a cancelled series, and only that, it is in every full list
+    assert ann.list(singleEvents=True)["items"] == []
+    later = {"timeMin": "2030-01-01T00:00:00Z"}
+    for listed in (ann.list(), bob.list(), ann.list(**later)):
+        shown = [(i["id"], i["status"]) for i in listed["items"]]
+        assert shown == [(series["id"], "cancelled")]
 
 
 def test_an_invitation_from_outside_looks_foreign_and_is_the_organizers(sim, ann):
@@ -1934,7 +2006,7 @@ def test_a_person_edits_appointments_on_the_web_page(sim, ann):
     row = ann.ok("GET", f"{EV}/{first}")["attendees"][0]
     assert row["responseStatus"] == "accepted"
     web.post(sim.url + "/ui/delete", {**keys, "scope": "series"}, timeout=10)
-    assert ann.list()["items"] == []
+    assert {item["status"] for item in ann.list()["items"]} == {"cancelled"}
 
 
 def test_the_web_page_shows_what_is_wrong(sim):

@@ -12,6 +12,7 @@ from calsync.series import (
     DERIVED,
     dates,
     fields_at,
+    heirs,
     instance_of,
     lay_out,
     moved,
@@ -228,12 +229,75 @@ def test_occurrences_of_a_moved_series_are_recognised_over_the_change_of_the_clo
     assert [moved(before, after, old)[key] for key in old] == new
 
 
-def test_a_series_that_did_not_move_or_became_all_day_says_nothing():
+def test_a_series_that_did_not_move_says_nothing():
     before = series()
     keys = [moment(START)]
     assert moved(before, replace(before, etag="8"), keys) == {}
-    day = START.date()
-    assert moved(before, series(start=day, length=DAY), keys) == {}
+
+
+def test_a_series_that_becomes_all_day_keeps_its_days_and_back():
+    timed, days = series(), series(start=START.date(), length=DAY)
+    old = [moment(e.original_start) for e in laid_out(timed)]
+    new = [moment(e.original_start) for e in laid_out(days)]
+    there = dict(zip(old, new, strict=True))
+    assert moved(timed, days, old) == heirs(old, new, timed, days) == there
+    back = dict(zip(new, old, strict=True))
+    assert moved(days, timed, new) == heirs(new, old, days, timed) == back
+
+
+def keys_of(master):
+    return [moment(e.original_start) for e in laid_out(master)]
+
+
+@pytest.mark.parametrize(
+    "before, after, days, by",
+    [
+        # Mondays, moved by hours, to another day, and to two days later in the week
+        ("FREQ=WEEKLY;COUNT=4", "FREQ=WEEKLY;COUNT=4", 0, 3 * HOUR),
+        ("FREQ=WEEKLY;COUNT=4", "FREQ=WEEKLY;COUNT=4", 0, DAY),
+        ("FREQ=WEEKLY;COUNT=4;BYDAY=FR", "FREQ=WEEKLY;COUNT=4;BYDAY=SU", 0, 2 * DAY),
+        # the third Friday becomes the second Saturday
+        ("FREQ=MONTHLY;BYDAY=4FR;COUNT=2", "FREQ=MONTHLY;BYDAY=2SA;COUNT=2", 0, DAY),
+        (
+            "FREQ=MONTHLY;BYMONTHDAY=27;COUNT=2",
+            "FREQ=MONTHLY;BYDAY=-1MO;COUNT=2",
+            0,
+            DAY,
+        ),
+        ("FREQ=DAILY;COUNT=5", "FREQ=DAILY;COUNT=5", 0, DAY),
+    ],
+)
+def test_as_many_dates_as_before_all_have_their_heir(before, after, days, by):
+    long = Window(WINDOW.start, WINDOW.horizon + 400 * DAY)
+    old, new = series(f"RRULE:{before}"), series(f"RRULE:{after}", start=START + by)
+    mine, yours = (
+        {moment(e.original_start) for e in laid_out(s, window=long)} for s in (old, new)
+    )
+    found = heirs(mine - yours, yours - mine, old, new)
+    assert set(found) == mine - yours and set(found.values()) == yours - mine
+
+
+def test_a_date_that_corresponds_to_none_has_no_heir():
+    old = series("RRULE:FREQ=WEEKLY;BYDAY=MO,WE,FR")
+    new = series("RRULE:FREQ=WEEKLY;BYDAY=MO,FR")
+    left = set(keys_of(old)) - set(keys_of(new))
+    assert left and heirs(left, [], old, new) == {}
+    assert heirs([moment(START)], [moment(START + 99 * DAY)], old, new) == {}
+
+
+def test_at_a_split_the_distance_counts_from_where_it_was_split():
+    head, tail = series("RRULE:FREQ=DAILY"), series(start=START + 2 * DAY + HOUR)
+    old = [moment(START + n * DAY) for n in range(2, 7)]
+    new = keys_of(tail)
+    expected = dict(zip(old, new, strict=True))
+    assert heirs(old, new, head, tail, pivot=old[0]) == expected
+
+
+def test_an_occurrence_is_as_long_as_its_period_says():
+    period = "RDATE;VALUE=PERIOD:20260402T080000Z/PT3H"
+    events = laid_out(series("RRULE:FREQ=DAILY;COUNT=2", period))
+    lengths = [e.fields.when.stop - e.fields.when.start for e in events]
+    assert lengths == [HOUR, HOUR, 3 * HOUR]
 
 
 def test_a_moved_all_day_series():

@@ -33,7 +33,14 @@ from ..errors import (
     Unavailable,
 )
 from ..intervals import Interval, union
-from ..mapping import GOOGLE_ITEM, family, google_body, google_event, read_datetime
+from ..mapping import (
+    GOOGLE_ITEM,
+    family,
+    google_body,
+    google_event,
+    is_occurrence,
+    read_datetime,
+)
 from ..transport import (
     TIMEOUT,
     UNREADABLE,
@@ -53,6 +60,7 @@ from ..values import (
     RemoteEvent,
     Window,
     Write,
+    replace,
 )
 from .google_client import (
     RenewingCredentials,
@@ -256,7 +264,7 @@ class GoogleProvider:
                 raise TokenInvalid(reason=err.reason) from err
             tz = _part(answer, "timeZone", "")
             events = [
-                google_event(item, calendar_tz=tz)
+                google_event(item, calendar_tz=tz, calendar_id=calendar_id)
                 for item in _part(answer, "items", [])
             ]
             page_token = _part(answer, "nextPageToken", "")
@@ -278,7 +286,7 @@ class GoogleProvider:
         return {
             remote_id: item
             if isinstance(item, SyncError)
-            else google_event(item, calendar_tz="UTC")
+            else google_event(item, calendar_tz="UTC", calendar_id=calendar_id)
             for remote_id, item in found.items()
         }
 
@@ -329,7 +337,7 @@ class GoogleProvider:
         for step in _steps(writes):
             for chunk in _chunks(step, BATCH):
                 failed = {
-                    writes[at].remote_id: done.error
+                    _stands_for(writes[at]): done.error
                     for at, done in outcomes.items()
                     if done.error
                 }
@@ -337,7 +345,9 @@ class GoogleProvider:
                 for at in chunk:
                     write = writes[at]
                     error = stop or _obstacle(write, rows, failed)
-                    if error:
+                    if isinstance(error, Gone) and _has_place(write):
+                        outcomes[at] = self._by_its_place(calendar_id, write)
+                    elif error:
                         outcomes[at] = Outcome(key=write.key, error=error)
                     else:
                         ready.append(at)
@@ -406,7 +416,7 @@ class GoogleProvider:
         if not isinstance(answer, SyncError):
             if write.verb == "delete":
                 return Outcome(key=write.key)
-            event = google_event(answer, calendar_tz="UTC")
+            event = google_event(answer, calendar_tz="UTC", calendar_id=calendar_id)
             if event.cancelled:
                 # Google patches a deleted event, and leaves it deleted
                 return Outcome(key=write.key, error=Gone(reason="cancelled"))
@@ -414,10 +424,45 @@ class GoogleProvider:
         if write.verb == "insert":
             return Outcome(key=write.key, error=answer)
         if isinstance(answer, NotFound):
+            if _has_place(write):
+                return self._by_its_place(calendar_id, write)
             answer = self._absence(calendar_id, answer)
         if isinstance(answer, Gone) and write.verb == "delete":
             return Outcome(key=write.key)
         return Outcome(key=write.key, error=answer)
+
+    def _by_its_place(self, calendar_id: str, write: Write) -> Outcome:
+        """Carry out a write to an occurrence whose id we worked out and Google does not
+        know: that says nothing about the occurrence."""
+        at, events = write.original_start, self._service.events
+        start = _rfc3339(at) if isinstance(at, datetime) else f"{at:%Y-%m-%d}"
+        try:
+            answer = self._send(
+                events.instances(
+                    calendarId=calendar_id,
+                    eventId=write.master_id,
+                    originalStart=start,
+                    showDeleted=True,
+                    fields=f"items({GOOGLE_ITEM})",
+                )
+            )
+            [item] = _part(answer, "items", []) or [None]
+        except NotFound as err:  # there is no such series
+            absence = self._absence(calendar_id, err)
+            gone = isinstance(absence, Gone) and write.verb == "delete"
+            return Outcome(key=write.key, error=None if gone else absence)
+        except (SyncError, ValueError) as err:
+            error = err if isinstance(err, SyncError) else Unavailable()
+            return Outcome(key=write.key, error=error)
+        if item is None or item.get("id") == write.remote_id:
+            # its series will tell what became of it
+            return Outcome(key=write.key, error=Unavailable(reason="no such date"))
+        if item.get("status") == "cancelled":
+            gone = None if write.verb == "delete" else Gone(reason="cancelled")
+            return Outcome(key=write.key, error=gone)
+        found = replace(write, remote_id=item["id"], master_id="")
+        [outcome] = self.push(calendar_id, [found])
+        return outcome
 
     def _answer_rows(
         self, calendar_id: str, writes: Sequence[Write]
@@ -623,7 +668,7 @@ def _steps(writes: Sequence[Write]) -> list[list[int]]:
     single: dict[str, int] = {}
     for at, write in enumerate(writes):
         root = family(write.remote_id)
-        if root == write.remote_id:
+        if not is_occurrence(write.remote_id):
             step = series[root] = anybody.get(root, -1) + 1
         else:
             last = max(series.get(root, -1), single.get(write.remote_id, -1))
@@ -637,6 +682,16 @@ def _steps(writes: Sequence[Write]) -> list[list[int]]:
 
 #: errors of one write after which it makes no sense to send others
 _STOPPING = (AuthExpired, Misconfigured, RateLimited, ScopeMissing)
+
+
+def _stands_for(write: Write) -> str:
+    """The id by which a write is known to those that build on it."""
+    occurrence = is_occurrence(write.remote_id)
+    return write.remote_id if occurrence else family(write.remote_id)
+
+
+def _has_place(write: Write) -> bool:
+    return bool(write.master_id) and write.original_start is not None
 
 
 def _obstacle(

@@ -39,7 +39,7 @@ from ..errors import (
     Unsupported,
 )
 from ..intervals import Interval, union
-from ..mapping import family, google_html
+from ..mapping import family, google_html, is_occurrence
 from ..recurrence import Occurrence, expand, instance_id
 from ..values import (
     FIELD_NAMES,
@@ -498,7 +498,8 @@ class MemoryProvider:
             else:
                 outcome = self._outcome(calendar_id, write)
             if outcome.error:
-                failed[write.remote_id] = outcome.error
+                known = write.remote_id
+                failed[known if is_occurrence(known) else family(known)] = outcome.error
             outcomes.append(outcome)
         return outcomes
 
