@@ -19,6 +19,7 @@
     ├── PlanLimit              the provider's price plan does not include it
     ├── Unsupported            the provider cannot do it for this calendar (e.g. push)
     ├── Misconfigured          wrong client id, secret or address: for the administrator
+    │   ├── NotInstalled       a Python package is missing on the server
     │   └── PlaceRefused       the data would lie where it must not
     ├── RuleUnreadable         a recurrence rule that cannot be expanded
     ├── ItemUnreadable         an item that cannot be understood
@@ -117,6 +118,10 @@ class Unsupported(SyncError):
 
 class Misconfigured(SyncError):
     """The client id, the client secret or an address is wrong."""
+
+
+class NotInstalled(Misconfigured):
+    """A Python package that the service needs is not installed."""
 
 
 class PlaceRefused(Misconfigured):

@@ -128,21 +128,24 @@ class CalendarEvent(models.Model):
         :rtype: Fields
         """
         self.ensure_one()
-        if self.allday:
-            start = self.start_date or self.start.date()
-            stop = (self.stop_date or self.stop.date()) + timedelta(days=1)
-        else:
-            start = self.start.replace(microsecond=0, tzinfo=timezone.utc)
-            stop = self.stop.replace(microsecond=0, tzinfo=timezone.utc)
         description = self.description
         return Fields(
             name=self.name or "",
-            when=When(start, stop, tz),
+            when=self._sync_when(tz),
             description="" if is_html_empty(description) else str(description),
             location=self.location or "",
             privacy=self.privacy or self._sync_default_privacy(),
             show_as=self.show_as,
         )
+
+    def _sync_when(self, tz=""):
+        if self.allday:  # the hours say nothing: other connectors write midnight
+            start = self.start_date or self.start.date()
+            stop = (self.stop_date or self.stop.date()) + timedelta(days=1)
+        else:
+            start = self.start.replace(microsecond=0, tzinfo=timezone.utc)
+            stop = self.stop.replace(microsecond=0, tzinfo=timezone.utc)
+        return When(start, stop, tz)
 
     def _sync_default_privacy(self):
         """What an event without a privacy of its own is elsewhere: never more visible
@@ -311,8 +314,8 @@ class CalendarEvent(models.Model):
         none.
 
         Organised or attended and not declined, in the window, visible by the rule for
-        private appointments, and not at home in any calendar of the same user. (A copy
-        in a calendar that is gone is none.)
+        private appointments, and not at home in any calendar of the same user, nor is
+        any date of their series. (A copy in a calendar that is gone is none.)
         """
         window = self.env["calendar.sync.account"]._window()
         only = SQL("AND e.id IN %s", tuple(self.ids)) if self else SQL()
@@ -334,6 +337,20 @@ class CalendarEvent(models.Model):
                       JOIN calendar_event_res_partner_rel r
                            ON r.res_partner_id = m.partner_id
                       JOIN calendar_event e ON e.id = r.calendar_event_id %(only)s
+                ), recurring AS MATERIALIZED (
+                    SELECT DISTINCT e.recurrence_id, t.account_id
+                      FROM taking_part t
+                      JOIN calendar_event e ON e.id = t.id
+                     WHERE e.recurrence_id IS NOT NULL
+                ), at_home_there AS MATERIALIZED (
+                    SELECT r.recurrence_id, r.account_id
+                      FROM recurring r
+                      JOIN mine m ON m.account_id = r.account_id
+                     WHERE EXISTS (SELECT 1 FROM calendar_event o
+                                     JOIN calendar_sync_link l ON l.event_id = o.id
+                                    WHERE o.recurrence_id = r.recurrence_id
+                                      AND l.user_id = m.user_id
+                                      AND l.origin = 'remote')
                 )
                 SELECT e.id, m.account_id, e.recurrence_id, rec.base_event_id
                   FROM taking_part t
@@ -353,6 +370,9 @@ class CalendarEvent(models.Model):
                                       AND (l.account_id = m.account_id
                                            OR l.user_id = m.user_id
                                            AND l.origin = 'remote'))
+                   AND NOT EXISTS (SELECT 1 FROM at_home_there h
+                                    WHERE h.recurrence_id = e.recurrence_id
+                                      AND h.account_id = m.account_id)
                    AND NOT EXISTS (SELECT 1 FROM calendar_sync_series s
                                     WHERE m.recurrence_policy = 'series'
                                       AND s.recurrence_id = e.recurrence_id

@@ -23,6 +23,19 @@ def _is_target(calendar):
     return own and calendar.name == TARGET
 
 
+#: Odoo's own connectors that may be at work on the same calendars (Cronofy reaches
+#: those of either service): where a user's token is, and whether they stopped it
+COMPETITORS = {
+    "google": {
+        "google": ("google_calendar_rtoken", "google_synchronization_stopped"),
+    },
+    "cronofy": {
+        "microsoft": ("microsoft_calendar_rtoken", "microsoft_synchronization_stopped"),
+        "google": ("google_calendar_rtoken", "google_synchronization_stopped"),
+    },
+}
+
+
 class CalendarSyncAccount(models.Model):
     _name = "calendar.sync.account"
     _description = "Calendar Connection"
@@ -109,7 +122,10 @@ class CalendarSyncAccount(models.Model):
     failed_count = fields.Integer("Failed", compute="_compute_link_counts")
     imported_count = fields.Integer("Imported", compute="_compute_link_counts")
     run_count = fields.Integer("Runs", compute="_compute_run_count")
-    competing = fields.Boolean(compute="_compute_competing")
+    competing = fields.Selection(
+        [("google", "Google Calendar"), ("microsoft", "Outlook Calendar")],
+        compute="_compute_competing",
+    )
     vanished = fields.Boolean(
         "Calendars that are not there any more", compute="_compute_vanished"
     )
@@ -196,15 +212,17 @@ class CalendarSyncAccount(models.Model):
             account.run_count = counts.get(account.id, 0)
 
     def _compute_competing(self):
-        """Does Odoo's own Google connector synchronise the same user?"""
+        """Which of Odoo's own connectors synchronises the same user?"""
         for account in self:
-            # sudo: its token is for administrators only; we just look whether it is set
-            settings = account.user_id.sudo().res_users_settings_id
-            account.competing = (
-                account.provider == "google"
-                and "google_calendar_rtoken" in settings._fields
-                and bool(settings.google_calendar_rtoken)
-                and not settings.google_synchronization_stopped
+            # sudo: the token is for administrators only; we just look whether it is set
+            user = account.user_id.sudo()
+            account.competing = next(
+                (
+                    name
+                    for name, (token, stopped) in COMPETITORS[account.provider].items()
+                    if token in user._fields and user[token] and not user[stopped]
+                ),
+                False,
             )
 
     def _compute_vanished(self):

@@ -14,11 +14,13 @@ from ..calsync.errors import (
     AuthExpired,
     KeyUnavailable,
     Misconfigured,
+    NotInstalled,
     PlaceRefused,
     ScopeMissing,
     SyncError,
 )
 from ..calsync.providers import PROVIDERS
+from .calendar_sync_grant import not_installed
 from .calendar_sync_run import CONCURRENCY, INTERVAL, TRIES
 
 _logger = logging.getLogger(__name__)
@@ -309,7 +311,7 @@ class CalendarSyncAccount(models.Model):
         """Tell the owner about an error that concerns the whole account, once, with the
         way out. Passing errors are kept quiet for a while."""
         provider = self._provider_label()
-        for kind, state, text in self._reports(provider):
+        for kind, state, text in self._reports(provider, error):
             if isinstance(error, kind):
                 self._needs_attention(text, state=state)
                 return
@@ -329,8 +331,7 @@ class CalendarSyncAccount(models.Model):
             )
         self._needs_attention(text)
 
-    def _reports(self, provider):
-
+    def _reports(self, provider, error):
         return [
             (
                 AuthExpired,
@@ -358,6 +359,7 @@ class CalendarSyncAccount(models.Model):
                     "your administrator should look at the option calendar_sync_key."
                 ),
             ),
+            (NotInstalled, None, not_installed(self.env, provider, error)),
             (
                 PlaceRefused,
                 None,

@@ -15,6 +15,7 @@ from ..calsync.errors import (
     KeyUnavailable,
     Misconfigured,
     NotFound,
+    NotInstalled,
     PlaceRefused,
     PlanLimit,
     RateLimited,
@@ -367,6 +368,16 @@ class CalendarSyncAccount(models.Model):
             raise UserError(text) from None
 
 
+def not_installed(env, provider, error):
+    return env._(
+        "%(provider)s is not synchronised, because the Python package “%(package)s” is "
+        "missing on the Odoo server. Everything is kept; it goes on when your "
+        "administrator has installed the package and restarted Odoo.",
+        provider=provider,
+        package=getattr(error, "reason", ""),
+    )
+
+
 def explain(env, error, provider):
     """What an error means for a person and what to do about it."""
     table = (
@@ -404,6 +415,7 @@ def explain(env, error, provider):
                 provider=provider,
             ),
         ),
+        (NotInstalled, not_installed(env, provider, error)),
         (
             Misconfigured,
             env._(

@@ -1,12 +1,35 @@
 """The same meeting in several places: recognised, not copied."""
 
+import re
+from collections import defaultdict
+from datetime import timezone
+
 from odoo import models
 from odoo.tools import SQL
 
 from ..calsync.errors import RuleUnreadable
 from ..calsync.plan import same_meeting, unwanted
 from ..calsync.series import dates
-from ..calsync.values import Write, moment
+from ..calsync.values import When, Write, moment
+
+# Before an occurrence's time, what names the tail of a split series: Odoo's own
+# connector has it there, Google has not (odoo/odoo pull request 120798).
+TAIL = r"_R\d{8}(T\d{6}Z?)?(?=_)"
+
+
+def google_name(remote_id):
+    return re.sub(TAIL, "", remote_id)
+
+
+def plain(when):
+    """As Odoo can hold it: whole seconds, in UTC."""
+    if when.allday:
+        return when
+    start, stop = (
+        side.astimezone(timezone.utc).replace(microsecond=0)
+        for side in (when.start, when.stop)
+    )
+    return When(start, stop)
 
 
 class CalendarSyncRun(models.Model):
@@ -46,49 +69,82 @@ class CalendarSyncRun(models.Model):
         return result
 
     def _own_doubles(self, work, new):
-        """At the first listing: meetings that are on both sides already, with the same
-        title and times. They are bound, not copied."""
-        user = self.account_id.user_id
-        values = {
-            e.remote_id: self.env["calendar.event"]._sync_time_values(e.fields.when)
-            for e in new
-        }
-        # (a search by thousands of times takes the ORM longer than the answer)
-        self.env.flush_all()
-        self.env.cr.execute(
-            """SELECT e.id FROM calendar_event e
-                WHERE e.active AND e.name = ANY(%s) AND e.start = ANY(%s)
-                  AND (e.user_id = %s OR EXISTS (
-                       SELECT 1 FROM calendar_event_res_partner_rel r
-                        WHERE r.calendar_event_id = e.id AND r.res_partner_id = %s))
-             ORDER BY e.id""",
-            [
-                list({e.fields.name for e in new}),
-                list({v["start"] for v in values.values()}),
-                user.id,
-                user.partner_id.id,
-            ],
-        )
-        mine = self.env["calendar.event"].browse(
-            row[0] for row in self.env.cr.fetchall()
-        )
-        # an event that is bound to a copy of this account already is not a double
-        free = {}
-        for event in mine:
-            links = event.sync_link_ids.filtered(
-                lambda link: link.account_id == self.account_id
-            )
-            if not any(link.base for link in links) and not event.recurrence_id:
-                free.setdefault(
-                    (event.name, event.start, event.stop, event.allday), event
-                )
-        result = {}
-        for event in new:
-            time = values[event.remote_id]
-            key = (event.fields.name, time["start"], time["stop"], time["allday"])
-            if double := free.pop(key, None):
-                result[event.remote_id] = double.id
+        """At the first listing: meetings that are on both sides already. They are
+        bound, not copied."""
+        free = self._own_meetings(new).filtered(lambda e: not self._is_bound(e))
+        named = self._named_by_google(work.calendar, free)
+        alike = defaultdict(list)
+        for event in free:
+            alike[event.name, event._sync_when()].append(event)
+        result, taken = {}, set()
+        for remote in new:
+            twins = alike[self._title(remote.fields), plain(remote.fields.when)]
+            if not remote.series_id:
+                # a series that is not laid out is compared as a whole
+                twins = [event for event in twins if not event.recurrence_id]
+            double = named.get(google_name(remote.remote_id))
+            for event in [double, *twins]:
+                if event and event not in taken:
+                    taken.add(event)
+                    result[remote.remote_id] = event.id
+                    break
         return result
+
+    def _own_meetings(self, new):
+        """The user's meetings with the title and the start of one of these, or that
+        Odoo's own connector took from Google."""
+        times = [plain(e.fields.when) for e in new]
+        self.env.flush_all()
+        # (a search by thousands of times takes the ORM longer than the answer)
+        rows = self.env.execute_query(
+            SQL(
+                """SELECT e.id FROM calendar_event e
+                    WHERE e.active AND (%(named)s OR e.name = ANY(%(titles)s) AND (
+                              NOT e.allday AND e.start = ANY(%(starts)s) OR
+                              e.allday AND COALESCE(e.start_date, e.start::date)
+                                           = ANY(%(days)s)))
+                      AND (e.user_id = %(user)s OR EXISTS (
+                           SELECT 1 FROM calendar_event_res_partner_rel r
+                            WHERE r.calendar_event_id = e.id
+                              AND r.res_partner_id = %(partner)s))
+                 ORDER BY e.id""",
+                named=self._google_id_among([google_name(e.remote_id) for e in new]),
+                titles=list({self._title(e.fields) for e in new}),
+                starts=[w.start.replace(tzinfo=None) for w in times if not w.allday],
+                days=[w.start for w in times if w.allday],
+                user=self.user_id.id,
+                partner=self.user_id.partner_id.id,
+            )
+        )
+        return self.env["calendar.event"].browse(row[0] for row in rows)
+
+    def _title(self, fields):
+        return self.env["calendar.event"]._sync_values({"name": fields.name})["name"]
+
+    def _is_bound(self, event):
+        """To a copy of this account? (Then it is no double of another one.)"""
+        links = event.sync_link_ids
+        return any(link.base for link in links if link.account_id == self.account_id)
+
+    def _google_id_among(self, ids):
+        if "google_id" not in self.env["calendar.event"]._fields:
+            return SQL("FALSE")
+        return SQL("regexp_replace(e.google_id, %s, '') = ANY(%s)", TAIL, ids)
+
+    def _named_by_google(self, calendar, events):
+        """{id at Google: event} of those that Odoo's own connector took from this
+        calendar; it knows the main one only.
+
+        An id alone proves nothing of a meeting that a colleague leads: whoever invites
+        the user knows it.
+        """
+        main = calendar.is_primary and self.account_id.provider == "google"
+        if not main or "google_id" not in events._fields:
+            return {}
+        mine = events.filtered(
+            lambda e: e.user_id in (self.user_id, e.user_id.browse())
+        )
+        return {google_name(e.google_id): e for e in mine if e.google_id}
 
     # ------------------------------------------------------------
     # Series

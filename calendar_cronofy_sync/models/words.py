@@ -50,6 +50,7 @@ SENTENCES = (
     _lt("An encryption key is malformed."),
     _lt("There is no encryption key."),
     # what the kinds of errors say when nobody said more
+    _lt("A Python package that the service needs is not installed."),
     _lt("A permission that is needed was not given."),
     _lt("An event with this id exists already."),
     _lt("Something foreseen went wrong."),

@@ -32,6 +32,7 @@ from . import test_sync_crash
 from . import test_sync_errors
 from . import test_sync_far
 from . import test_sync_guard
+from . import test_sync_match
 from . import test_sync_people
 from . import test_sync_rights
 from . import test_sync_robust

@@ -220,13 +220,6 @@ class TestPreferences(ConnectCase):
                 self.assertNotIn(absent, account.storage_note)
 
     def test_a_competing_connector_is_noticed_where_there_is_one(self):
-        account = self.connect(self.ann)
-        self.assertFalse(account.competing)
-        settings = self.env["res.users.settings"]
-        if "google_calendar_rtoken" in settings._fields:
-            own = settings.sudo()._find_or_create_for_user(self.ann)
-            own.write(
-                {"google_calendar_rtoken": "x", "google_synchronization_stopped": False}
-            )
-            account.invalidate_recordset()
-            self.assertTrue(account.competing)
+        """That it is seen where it is installed: ``tests/moving``."""
+        self.assertFalse(self.connect(self.ann).competing)
+        self.assertFalse(self.connect(self.bob, provider="cronofy").competing)

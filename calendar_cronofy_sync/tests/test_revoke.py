@@ -1,5 +1,6 @@
 """Revoke: what becomes of the events, of the permission and of the tokens."""
 
+import os
 from unittest.mock import patch
 
 from odoo import fields
@@ -8,8 +9,9 @@ from odoo.tests import tagged
 from ..calsync.errors import Unavailable
 from ..calsync.providers import PROVIDERS
 from ..calsync.values import Channel, Fields, RemoteEvent, When
-from ..hooks import uninstall_hook
+from ..hooks import _installed_in, uninstall_hook
 from ..models.calendar_event import QUIET
+from ..models.calendar_sync_grant import KEY_FILE
 from .common import ConnectCase
 
 
@@ -269,6 +271,30 @@ class TestRevoke(ConnectCase):
         self.assertFalse(
             parameters.search([("key", "=like", "calendar_cronofy_sync.%")])
         )
+
+    def test_uninstalling_leaves_no_to_do_and_no_key(self):
+        self.account.sudo()._needs_attention("Something is wrong.")
+        activity = self.account.sudo().attention_activity_id
+        self.assertTrue(activity)
+        self.account.sudo().state = "revoked"
+        with (
+            self.data_dir() as folder,
+            patch("odoo.addons.calendar_cronofy_sync.hooks._installed_in") as installed,
+        ):
+            path = os.path.join(folder, KEY_FILE)
+            for elsewhere, left in ((True, True), (False, False)):
+                with open(path, "w") as file:
+                    file.write("key")
+                installed.return_value = elsewhere
+                uninstall_hook(self.env)
+                self.env.cr.postcommit.run()
+                self.assertEqual(os.path.exists(path), left)
+        self.assertFalse(activity.exists())
+
+    def test_a_database_that_cannot_be_asked_may_need_the_key(self):
+        self.assertTrue(_installed_in(self.env.cr.dbname))
+        self.assertFalse(_installed_in("postgres"), "that is none of Odoo's")
+        self.assertTrue(_installed_in("there is none of this name"))
 
     def test_uninstalling_asks_a_silent_provider_once(self):
         self.connect(self.bob)

@@ -22,6 +22,7 @@ from ..calsync.errors import (
     ScopeMissing,
     Unavailable,
 )
+from ..calsync.providers.absent import Absent
 from ..calsync.providers.memory import MemoryProvider
 from ..models.calendar_sync_cron import CalendarSyncAccount as Cron
 from ..models.calendar_sync_grant import CalendarSyncAccount as Granted
@@ -43,6 +44,17 @@ class TestAccountErrors(SyncCase):
 
     def told(self):
         return self.env["mail.activity"].search_count([("user_id", "=", self.ann.id)])
+
+    def test_a_missing_package_stops_this_service_alone(self):
+        meeting = self.meeting()
+        absent = Absent("googleapiclient.discovery")
+        self.startPatcher(patch.object(Granted, "_provider", lambda _self: absent()))
+        self.sync(fails=True)
+        self.assertEqual(self.account.state, "active")
+        self.assertIn("google-api-python-client", self.account.attention)
+        self.assertEqual(self.told(), 1)
+        self.event.name = "Dinner"
+        self.assertEqual(meeting.with_user(self.ann).sync_state, "pending")
 
     def test_a_lost_grant_is_told_once_and_keeps_everything(self):
         meeting = self.meeting()
