@@ -44,6 +44,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",  # the address holds the token
     "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; "
     "script-src 'self'; img-src 'self' data:; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
@@ -94,6 +95,8 @@ class InterviewPage(http.Controller):
             return self._page(interview, params, error=error, status=409)
         if self._view(interview) != "choose":
             return self._page(interview, params, status=409)
+        if not interview._may("book"):
+            return self._too_often(interview, params)
         return self._take(interview, slot_id, params)
 
     @page("/move", methods=["GET", "POST"])
@@ -103,6 +106,8 @@ class InterviewPage(http.Controller):
         if not interview._changeable():
             return self._page(interview, params, status=409)
         if request.httprequest.method == "POST":
+            if not interview._may("move"):
+                return self._too_often(interview, params)
             return self._take(interview, slot_id, params, moving=True)
         return self._page(interview, params, moving=True)
 
@@ -121,6 +126,8 @@ class InterviewPage(http.Controller):
         interview = self._find(token, params)
         if self._view(interview) != "choose":
             return self._page(interview, params, status=409)
+        if not interview._may("none"):
+            return self._too_often(interview, params)
         interview._none_suits(plain(message).strip()[:MESSAGE])
         return self._back(interview, params, thanks=1)
 
@@ -137,23 +144,33 @@ class InterviewPage(http.Controller):
         }
         return request.make_response(interview._ics(), headers=list(headers.items()))
 
+    @page("/<path:rest>", methods=["GET", "POST"])
+    def nothing(self, token, rest, **params):
+        """An address below a link that is none."""
+        self._knock_wrong()
+        return self._unknown(params)
+
     # ------------------------------------------------------------------ who asks
 
     def _find(self, token, params):
         """The interview behind the token, in the reader's language; 404 for none."""
         params.update({name: plain(value) for name, value in params.items()})
         interview = request.env["hr.interview"]._from_token(token)
-        address = request.httprequest.remote_addr or ""
-        # whoever guesses does not lock out the others behind the same address
-        if not (RIGHT.knock(token) if interview else WRONG.knock(address)):
+        if interview and not RIGHT.knock(token):
             raise TooManyRequests(retry_after=60)
         if not interview:
+            self._knock_wrong()
             raise NotFound(response=self._unknown(params))
         lang = self._lang(params.get("lang")) or self._lang(interview.lang)
         if lang:
             request.update_context(lang=lang)
             interview = interview.with_context(lang=lang)
         return interview
+
+    def _knock_wrong(self):
+        """By address: whoever guesses does not lock out those who hold a link."""
+        if not WRONG.knock(request.httprequest.remote_addr or ""):
+            raise TooManyRequests(retry_after=60)
 
     def _unknown(self, params):
         """What a wrong token is told: an applicant may hold half a link."""
@@ -212,6 +229,7 @@ class InterviewPage(http.Controller):
         try:
             with request.env.cr.savepoint():
                 interview._applicant_books(slot)
+                interview._did("move" if moving else "book")
         except CalendarUnreachable:
             error = request.env._(
                 "We cannot confirm this time right now, because a calendar does not "
@@ -228,6 +246,13 @@ class InterviewPage(http.Controller):
         except UserError as err:
             return self._page(interview, params, error=str(err), status=409)
         return self._back(interview, params)
+
+    def _too_often(self, interview, params):
+        error = request.env._(
+            "That was often enough for now: nothing was changed. Please try again "
+            "later, or write to us."
+        )
+        return self._page(interview, params, error=error, status=429)
 
     def _back(self, interview, params, **more):
         """Back to the page by GET, in the same zone and language."""

@@ -8,6 +8,9 @@ UPDATE calendar_sync_account
 UPDATE calendar_sync_calendar
    SET sync_token = NULL;
 DELETE FROM calendar_sync_channel;
+-- the applicants' links lead to the original
+UPDATE hr_interview
+   SET access_token = NULL;
 DELETE FROM calendar_sync_consent;
 DELETE FROM ir_config_parameter
  WHERE key IN (

@@ -31,6 +31,7 @@ from . import hr_interview
 from . import hr_interview_booking
 from . import hr_interview_choice
 from . import hr_interview_claim
+from . import hr_interview_erasure
 from . import hr_interview_follow
 from . import hr_interview_mail
 from . import hr_interview_offer
@@ -39,6 +40,7 @@ from . import hr_interview_panel
 from . import hr_interview_people
 from . import hr_interview_schedule
 from . import hr_interview_slot
+from . import hr_interview_storage
 from . import hr_interview_video
 from . import hr_job
 from . import res_company

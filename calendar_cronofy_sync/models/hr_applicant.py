@@ -46,15 +46,6 @@ class HrApplicant(models.Model):
                 interview._cancel()
         return result
 
-    @api.ondelete(at_uninstall=False)
-    def _unlink_cancel_interviews(self):
-        """The interviews go with the applicant, by the database alone: what they hold
-        in calendars would stay."""
-        interviews = self.env["hr.interview"].sudo()
-        domain = [("applicant_id", "in", self.ids), ("parent_id", "=", False)]
-        for interview in interviews.search(domain):
-            interview._cancel()
-
     def _offer_at_stage(self):
         """Prepare the offer the job wants at this stage; the scheduler sends it."""
         job = self.sudo().job_id

@@ -1,6 +1,7 @@
 """An interview: whom it needs, the slots it may take, the one it got."""
 
 import logging
+import re
 import secrets
 from datetime import date, datetime, time, timedelta
 
@@ -40,6 +41,7 @@ PARAMETERS = {
     "gap_max",
 }
 
+VIDEO_URL = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 WEEK, YEAR = 7 * 24 * 60, 366 * 24
 #: the most that is understood: minutes, but hours for the last two
 MOST = {
@@ -54,6 +56,8 @@ MOST = {
 }
 #: the least, in minutes: a finer grid would show busy times to the minute
 LEAST = {"step": 5}
+#: days for which a link still says what became of an interview that is over
+LINK_DAYS = 30
 #: far enough from the ends of the calendar to reckon with
 YEARS = range(2000, 2200)
 
@@ -331,6 +335,14 @@ class HrInterview(models.Model):
                         )
                     )
 
+    @api.constrains("video_url")
+    def _check_video_url(self):
+        for url in filter(None, self.mapped("video_url")):
+            if not VIDEO_URL.fullmatch(url.strip()):
+                raise ValidationError(
+                    self.env._("A video link begins with https:// and has no spaces.")
+                )
+
     @api.constrains("date_from", "date_to", "expires_at")
     def _check_range(self):
         for interview in self:
@@ -547,7 +559,13 @@ class HrInterview(models.Model):
         interview = self.sudo().browse(int(body.partition("-")[0])).exists()
         if not interview or not consteq(interview.access_token or "", token):
             return self.sudo().browse()
-        return interview
+        return interview.filtered(lambda interview: not interview._link_over())
+
+    def _link_over(self):
+        """A link ends some time after what it was for."""
+        over = fields.Datetime.now() - timedelta(days=LINK_DAYS)
+        ended = self.stop or self.expires_at or self.date_to
+        return self.state in ("done", "cancelled", "expired") and ended < over
 
     # ------------------------------------------------------------------ find
 
@@ -567,6 +585,7 @@ class HrInterview(models.Model):
         self.ensure_one()
         self.unknown_user_ids = search.unknown
         self.reasons = "\n".join(search.reasons) or False
+        self._note_search()
         slots = self._open_slots().filtered(lambda slot: not slot.parent_id)
         if self.state == "offered":
             free = self._free_as_known(search)
@@ -627,8 +646,10 @@ class HrInterview(models.Model):
 
     @api.model
     def _cron_interviews(self):
-        """Expire offers, close what is over, send waiting ones, look for conflicts."""
+        """Expire offers, close what is over, forget searches, send waiting offers, look
+        for conflicts."""
         self._expire_offers()
+        self._forget_searches()
         now = fields.Datetime.now()
         over = [("state", "=", "booked"), ("stop", "<=", now)]
         self.search(over).write({"state": "done"})
@@ -664,6 +685,7 @@ class HrInterview(models.Model):
 
     def _expire(self):
         self.slot_ids._release()
+        self.slot_ids.unlink()
         self.sudo().state = "expired"
         self._tell(self.env._("The offer of interview slots has expired"))
 

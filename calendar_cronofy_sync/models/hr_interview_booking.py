@@ -240,7 +240,7 @@ class HrInterview(models.Model):
         booked = self.state == "booked"
         events = self._events().sudo().exists().filtered("active")
         self.slot_ids._release()
-        self.slot_ids.sudo().state = "gone"
+        self.slot_ids.unlink()
         self._claims().unlink()
         (self | self.child_ids).sudo().write(
             {"state": "cancelled", "auto_offer": False, "mail_waiting": False}

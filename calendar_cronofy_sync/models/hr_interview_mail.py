@@ -184,7 +184,8 @@ class HrInterview(models.Model):
             if event.location:
                 lines.append(f"LOCATION:{_text(event.location)}")
             if event.videocall_location:
-                lines.append(f"URL:{event.videocall_location}")
+                # a URI, and no text: nothing of it may end the line (RFC 5545, 3.3.13)
+                lines.append(f"URL:{''.join(event.videocall_location.split())}")
             if recruiter.email_normalized:
                 name = _parameter(self.company_id.name or recruiter.name)
                 lines.append(

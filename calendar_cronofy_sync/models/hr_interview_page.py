@@ -9,9 +9,18 @@ from odoo.tools import SQL
 
 from .hr_interview_claim import SlotTaken
 
+#: how often one link may do what writes or mails, and in which time
+DEEDS = {
+    "book": (6, timedelta(hours=1)),
+    "move": (6, timedelta(hours=1)),
+    "none": (6, timedelta(days=1)),
+}
+
 
 class HrInterview(models.Model):
     _inherit = "hr.interview"
+
+    deeds = fields.Json(copy=False, groups="base.group_system")
 
     def _alone(self, what):
         """May this transaction do it, or does another one at this moment, in whatever
@@ -22,6 +31,20 @@ class HrInterview(models.Model):
             SQL("SELECT pg_try_advisory_xact_lock(hashtext(%s), %s)", name, self.id)
         )
         return self.env.cr.fetchone()[0]
+
+    def _may(self, deed):
+        """Has the link done this less often than is allowed in a time?"""
+        return len(self._done_lately(deed)) < DEEDS[deed][0]
+
+    def _did(self, deed):
+        """Count it, in the transaction that does it: whatever the number of workers."""
+        now = fields.Datetime.to_string(fields.Datetime.now())
+        self.deeds = {**(self.deeds or {}), deed: [*self._done_lately(deed), now]}
+
+    def _done_lately(self, deed):
+        since = fields.Datetime.now() - DEEDS[deed][1]
+        done = (self.deeds or {}).get(deed, ())
+        return [when for when in done if when > fields.Datetime.to_string(since)]
 
     def _slots_for_page(self, moving=False):
         """The slots an applicant may choose from now, everybody asked live.
@@ -89,6 +112,7 @@ class HrInterview(models.Model):
         """Pass on that no slot suits, once per message."""
         if not message or message == self.applicant_note:
             return
+        self._did("none")
         self.applicant_note = message
         name = self.applicant_id.partner_name or ""
         told = self._for_recruiter()

@@ -1,7 +1,9 @@
 """What the scheduling dialog shows and does."""
 
-from odoo import models
-from odoo.exceptions import AccessError
+from datetime import timedelta
+
+from odoo import fields, models
+from odoo.exceptions import AccessError, UserError
 
 from .hr_interview_people import aware, naive
 
@@ -130,6 +132,7 @@ class HrInterview(models.Model):
         user = self.env["res.users"].browse(user_id).sudo()
         if user not in self._users():
             raise AccessError(self.env._("Only interviewers can be asked."))
+        self._ask_once(user)
         url = f"{self.get_base_url()}/odoo/calendar-services"
         env = self.with_context(lang=user.lang).env
         self.sudo().message_notify(
@@ -145,6 +148,19 @@ class HrInterview(models.Model):
             ),
         )
         return True
+
+    def _ask_once(self, user):
+        """Nobody is asked twice a day, whoever asks and for whichever interview."""
+        asked = user.interview_asked_to_connect
+        now = fields.Datetime.now()
+        if asked and asked > now - timedelta(days=1):
+            raise UserError(
+                self.env._(
+                    "%(name)s was asked less than a day ago. Please talk to them.",
+                    name=user.name,
+                )
+            )
+        user.interview_asked_to_connect = now
 
 
 def _text(moment):

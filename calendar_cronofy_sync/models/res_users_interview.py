@@ -1,10 +1,14 @@
 """Who leaves the company is missed by the interviews that count on them."""
 
-from odoo import models
+from odoo import fields, models
 
 
 class ResUsers(models.Model):
     _inherit = "res.users"
+
+    interview_asked_to_connect = fields.Datetime(
+        readonly=True, copy=False, groups="base.group_system"
+    )
 
     def write(self, vals):
         result = super().write(vals)

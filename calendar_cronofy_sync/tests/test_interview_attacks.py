@@ -1,11 +1,19 @@
 """Attacks on interviews from inside: each test is named after what is promised."""
 
-from odoo import Command
-from odoo.exceptions import AccessError, UserError, ValidationError
-from odoo.tests import Form, new_test_user, tagged
-from odoo.tools import mute_logger
+import re
+from datetime import timedelta
 
-from .interview_common import InterviewCase
+from freezegun import freeze_time
+
+from odoo import Command, fields
+from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.modules.neutralize import get_neutralization_queries
+from odoo.tests import Form, new_test_user, tagged
+from odoo.tools import SQL, mute_logger
+
+from ..calsync.intervals import Interval
+from ..models.hr_interview_people import aware
+from .interview_common import InterviewCase, utc
 
 INTERVIEWER = "hr_recruitment.group_hr_recruitment_interviewer"
 RULES = "odoo.addons.base.models.ir_rule"
@@ -30,6 +38,27 @@ class AttackCase(InterviewCase):
             self.rudi, applicant=self.own_applicant
         ).with_user(self.rudi)
         self.own.action_find_slots()
+
+    def tables_holding(self, *texts):
+        """{text: tables in which some row, read as text, contains it}."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "SELECT tablename FROM pg_tables WHERE schemaname = current_schema"
+        )
+        tables = [table for (table,) in self.env.cr.fetchall()]
+        pattern = "(" + "|".join(map(re.escape, texts)) + ")"
+        found = {}
+        for table in tables:
+            rows = SQL(
+                "SELECT DISTINCT lower((regexp_match(t::text, %s, 'i'))[1]) FROM %s t"
+                " WHERE t::text ~* %s",
+                pattern,
+                SQL.identifier(table),
+                pattern,
+            )
+            for (text,) in self.env.execute_query(rows):
+                found.setdefault(text, []).append(table)
+        return found
 
     def link_of(self, interview):
         interview._ensure_token()
@@ -239,3 +268,113 @@ class TestSearch(AttackCase):
         long.action_find_slots()
         self.assertEqual(len(long.slot_ids), 2000)
         self.assertIn("first 2000 of", long.reasons)
+
+
+@tagged("post_install", "-at_install")
+class TestStorage(AttackCase):
+    def test_a_search_leaves_no_busy_time_behind_nor_its_complement(self):
+        """200 searches, each with a busy time that begins and ends at odd minutes: an
+        hour later nothing of them is in any table."""
+        canaries = []
+        for number in range(200):
+            start = utc("Tu 08:00") + timedelta(minutes=number, seconds=7)
+            stop = start + timedelta(minutes=2 * number + 1, seconds=11)
+            self.live[self.ann.id] = [Interval(aware(start), aware(stop))]
+            canaries += [start.strftime("%H:%M:%S"), stop.strftime("%H:%M:%S")]
+            interview = self.new_interview(
+                self.ann, date_from="2026-12-01", date_to="2026-12-01", step=5
+            )
+            interview.action_find_slots()
+            if number % 40 == 0:
+                self.assertTrue(interview.slot_ids and interview.reasons)
+        offered = self.new_interview(self.bob)
+        offered.action_find_slots()
+        offered.action_offer(offered.slot_ids[:2].ids)
+        later = fields.Datetime.now() + timedelta(hours=1, seconds=1)
+        with freeze_time(later), self.enter_registry_test_mode():
+            self.env.ref(
+                "calendar_cronofy_sync.ir_cron_interview"
+            ).method_direct_trigger()
+        found = self.tables_holding(*(f"2026-12-01 {text}" for text in canaries))
+        self.assertEqual(found, {})
+        searched = self.env["hr.interview"].search([("date_from", "<", later)])
+        slots = self.env["hr.interview.slot"].search([])
+        self.assertEqual(slots.interview_id, offered, "what is offered stays")
+        self.assertFalse([reason for reason in searched.mapped("reasons") if reason])
+
+    def test_closing_the_dialog_forgets_what_was_not_used(self):
+        self.foreign.action_forget_search()
+        self.assertFalse(self.foreign.slot_ids or self.foreign.reasons)
+        self.own.action_offer(self.own.slot_ids[:2].ids)
+        self.own.action_forget_search()
+        self.assertEqual(len(self.own.slot_ids), 2)
+        with self.assertRaises(AccessError):
+            self.foreign.with_user(self.ann).action_forget_search()
+
+    def test_slots_of_an_ended_offer_go(self):
+        self.foreign.action_offer()
+        self.foreign.expires_at = fields.Datetime.now() - timedelta(hours=1)
+        self.env["hr.interview"]._expire_offers()
+        self.assertEqual(self.foreign.state, "expired")
+        self.assertFalse(self.foreign.slot_ids)
+
+    def test_an_erased_applicant_is_erased_whole(self):
+        """Offered, booked, moved, cancelled, and with a sequence: every table."""
+        for deed in ("offer", "book", "done", "cancel"):
+            with self.subTest(deed=deed), self.mails():
+                applicant = self.new_applicant("Zebedee Zyx")
+                interview = self.new_interview(self.bob, applicant=applicant)
+                interview.action_find_slots()
+                action = interview.action_offer(interview.slot_ids[:2].ids, hold=True)
+                token = interview.sudo().access_token
+                composer = Form(
+                    self.env["mail.compose.message"].with_context(**action["context"])
+                ).save()
+                composer.action_send_mail()
+                if deed != "offer":
+                    interview.action_book(interview.slot_ids[0].id)
+                if deed == "done":
+                    interview.sudo().state = "done"
+                if deed == "cancel":
+                    interview.action_cancel()
+                self.assertTrue(self.tables_holding(token))
+                partner = applicant.partner_id
+                applicant.unlink()
+                partner.unlink()
+                found = self.tables_holding("zebedee", token)
+                self.assertEqual(found, {})
+
+
+@tagged("post_install", "-at_install")
+class TestEndOfLink(AttackCase):
+    def test_a_link_ends_a_month_after_the_interview(self):
+        self.foreign.action_book(self.foreign.slot_ids[0].id)
+        token = self.link_of(self.foreign)
+        self.foreign.sudo().state = "done"
+        interviews = self.env["hr.interview"]
+        self.assertEqual(interviews._from_token(token), self.foreign)
+        with freeze_time("2027-01-02"):
+            self.assertFalse(interviews._from_token(token))
+
+    def test_a_neutralised_copy_has_no_links(self):
+        token = self.link_of(self.foreign)
+        self.env.flush_all()
+        for query in get_neutralization_queries(["calendar_cronofy_sync"]):
+            self.env.cr.execute(query)
+        self.env.invalidate_all()
+        self.assertFalse(self.env["hr.interview"]._from_token(token))
+
+    def test_nothing_ends_a_line_of_the_calendar_file(self):
+        evil = "https://x.example/a\r\nATTENDEE:mailto:eve@example.com"
+        with self.assertRaises(ValidationError):
+            self.foreign.video_url = evil
+        self.foreign.action_book(self.foreign.slot_ids[0].id)
+        self.foreign.event_id.sudo().videocall_location = evil
+        self.assertNotIn("\nATTENDEE:mailto:eve", self.foreign._ics())
+
+    def test_a_colleague_is_asked_to_connect_once_a_day(self):
+        self.foreign.action_ask_to_connect(self.ann.id)
+        with self.assertRaises(UserError):
+            self.foreign.action_ask_to_connect(self.ann.id)
+        with freeze_time(fields.Datetime.now() + timedelta(days=1, minutes=1)):
+            self.foreign.action_ask_to_connect(self.ann.id)

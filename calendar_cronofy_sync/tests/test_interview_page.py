@@ -271,6 +271,31 @@ class TestInterviewPage(InterviewCase, HttpCase):
         self.assertIn("withdrawn", answer.text)
         self.assertEqual(answer.status_code, 410)
 
+    def test_one_link_does_each_deed_a_few_times_only(self):
+        """In words, and counted in the database: whatever the number of workers."""
+        interview = self.offered()
+        for number in range(9):
+            answer = self.post(interview, "/none", message=f"Message {number}")
+        self.assertEqual(answer.status_code, 429)
+        self.assertIn("often enough", answer.text)
+        self.assertEqual(interview.applicant_note, "Message 5")
+        slots = interview.slot_ids
+        self.post(interview, "/book", slot_id=slots[0].id)
+        with self.mails() as mails:
+            for number in range(9):
+                shown = self.offered_ids(self.get(interview, "/move"))
+                answer = self.post(interview, "/move", slot_id=shown[number % 2])
+        self.assertEqual(answer.status_code, 429)
+        self.assertEqual(len(mails), 6)
+        self.assertEqual(interview.state, "booked")
+
+    def test_an_address_below_a_link_that_is_none_is_unknown(self):
+        interview = self.offered()
+        answer = self.get(interview, "/nothing/here")
+        self.assertEqual(answer.status_code, 404)
+        self.assertEqual(answer.headers["X-Content-Type-Options"], "nosniff")
+        self.assertIn("does not work", answer.text)
+
     def test_only_post_changes_anything(self):
         """Odoo lets OPTIONS through to every route that names its methods."""
         interview = self.offered()

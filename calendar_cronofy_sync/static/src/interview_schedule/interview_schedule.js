@@ -1,4 +1,4 @@
-import { Component, onWillStart, useRef, useState } from "@odoo/owl";
+import { Component, onWillStart, onWillUnmount, useRef, useState } from "@odoo/owl";
 import { _t } from "@web/core/l10n/translation";
 import { MultiRecordSelector } from "@web/core/record_selectors/multi_record_selector";
 import { registry } from "@web/core/registry";
@@ -25,6 +25,10 @@ export class InterviewSchedule extends Component {
             await this.model.load();
             this.state.hold = this.parameters.hold;
         });
+        // what was found and not used tells when people are busy
+        onWillUnmount(() =>
+            this.orm.silent.call("hr.interview", "action_forget_search", [[this.model.id]])
+        );
     }
 
     get parameters() {
