@@ -318,6 +318,15 @@ class TestCronofyConnect(CronofyMixin, HttpCase):
             home = f"/odoo/calendar-connections/{account.id}"
             self.assertEqual(answer.headers["Location"].endswith(home), not restricted)
 
+    def test_a_refresh_token_that_is_replaced_with_each_use_is_kept(self):
+        _asked, account = self.connect("two_way")
+        account.with_user(self.ann).action_activate()
+        self.sim.set_tokens(rotating=True)
+        for _time in range(3):
+            self.sim.expire_tokens()
+            account.with_user(self.ann).action_refresh_calendars()
+        self.assertEqual(account.state, "active")
+
     def test_a_wrong_secret_ends_no_connection(self):
         """Cronofy answers 400 to it, as to a permission that is gone."""
         _asked, account = self.connect("two_way")

@@ -307,6 +307,11 @@ class Histories(RuleBasedStateMachine):
         self.made += 1
         self.case.meeting(name=self.text(), when=self.case.at(*time))
 
+    def ours_to_change(self):
+        """Nothing of ours can be on its way to an event made there."""
+        return self.calm() or not self.sim.store.unrestricted
+
+    @precondition(ours_to_change)
     @rule(index=indexes, field=fields, time=times)
     def edit_foreign(self, index, field, time):
         self.change_there(READ, index, field, time)
@@ -316,6 +321,7 @@ class Histories(RuleBasedStateMachine):
     def edit_copy(self, index, field, time):
         self.change_there(HOME, index, field, time)
 
+    @precondition(ours_to_change)
     @rule(index=indexes)
     def delete_foreign(self, index):
         self.delete_there(READ, index)
@@ -347,6 +353,18 @@ class Histories(RuleBasedStateMachine):
             event = events[index % len(events)]
             self.replaced(*(event[name] for name in TEXTS))
             event.with_context(no_mail_to_attendees=True).unlink()
+
+    @rule()
+    def allow_changes(self):
+        self.sim.elevate("ann", READ)
+        self.case.account._look_at_permissions()
+
+    @precondition(calm)
+    @rule(looks=st.booleans())
+    def take_it_back(self, looks):
+        self.sim.restrict("ann")
+        if looks:
+            self.case.account._look_at_permissions()
 
     # ------------------------------------------------------------ what Cronofy does
 

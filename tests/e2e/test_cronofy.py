@@ -178,8 +178,7 @@ def test_a_notification_makes_the_account_due(ann, odoo, admin, cronofy):
     """Signed by Cronofy and to our address; what is forged is not heard."""
     admin.call("ir.config_parameter", "set_param", "web.base.url", odoo.url)
     ann.connect("two_way")
-    ann.sync()
-    ann.sync()  # the second run asks for the channels
+    ann.sync()  # which asks for the channels, too
     assert cronofy.wait_for_mail()
     due = "SELECT bool_or(notified) FROM calendar_sync_channel h JOIN \
         calendar_sync_account a ON a.id = h.account_id WHERE a.user_id = %s"
@@ -218,6 +217,40 @@ def test_a_video_service(ann, new_page, shot):
     page.wait_for_url("**/odoo/calendar-connections/*")
     expect(page.locator("[name=conferencing_note]")).to_have_text("Zoom")
     shot(page, "2-connected")
+
+
+def test_appointments_made_elsewhere_are_read_only_until_that_is_allowed(
+    ann, new_page, shot
+):
+    ann.connect("two_way")
+    ann.enter("Lunch", next_week(1, 12))
+    ann.sync()
+    [event] = ann.session.search("calendar.event", [("name", "=", "Lunch")], ["name"])
+    page = new_page(ann.login)
+    page.goto(f"/odoo/calendar.event/{event['id']}")
+    expect(page.locator("[name=sync_read_only]")).to_contain_text(
+        "allow Odoo to change"
+    )
+    title = page.locator(".oe_title [name=name]")
+    expect(title).to_have_text("Lunch")
+    expect(title.locator("input, textarea")).to_have_count(0)
+    shot(page, "1-read-only")
+    page.click("button[name=action_open_sync_account]")
+    page.click("button[name=action_allow_changes]")
+    page.wait_for_selector("text=Allow full access?")
+    shot(page, "2-cronofy-page")
+    page.click("button:has-text('Allow')")
+    page.wait_for_url("**/odoo/calendar-connections/*")
+    expect(page.locator("button[name=action_sync_now]")).to_be_visible()
+    expect(page.locator("button[name=action_allow_changes]")).to_have_count(0)
+    shot(page, "3-allowed")
+    ann.sync()
+    page.goto(f"/odoo/calendar.event/{event['id']}")
+    title.locator("input, textarea").fill("Late lunch")
+    page.click(".o_form_button_save")
+    expect(page.locator(".o_form_saved, .o_form_readonly")).not_to_have_count(0)
+    ann.sync()
+    assert ann.there("Private") == ["Late lunch"]
 
 
 def test_a_mixed_panel(ann, odoo, cronofy, google, admin, new_page, shot, person):

@@ -43,7 +43,8 @@ KEYS = (
     "refresh_token scope sub email zoneinfo cronofy.data profiles profile_calendars "
     "calendar_id profile_connected event_id event_uid summary description start end "
     "time tzid deleted updated location attendees organizer start end "
-    "free_busy_status provider_name profile_id conferencing_profiles"
+    "free_busy_status provider_name profile_id conferencing_profiles options update "
+    "recurring permission_level permissions_request cronofy.type status"
 ).split()
 WORDS = (
     "cal_1 m1 busy free 2026-03-03 2026-03-03T09:00:00Z Europe/Berlin Mars/Base "
@@ -118,6 +119,7 @@ WRITES = [
     Write(verb="insert", remote_id="m1", fields=FIELDS),
     Write(verb="patch", remote_id="m2", fields=FIELDS, etag="v"),
     Write(verb="delete", remote_id="m3"),
+    Write(verb="patch", remote_id="uid:evt_external_1", fields=FIELDS, etag="v"),
 ]
 
 
@@ -147,6 +149,11 @@ def test_any_answer(answers):
         "unwatch": (lambda p: p.unwatch(Channel(channel_id="x")), type(None)),
         "video": (lambda p: p.conferencing_url(redirect_uri="https://x/"), str),
         "profiles": (lambda p: p.conferencing_profiles(), dict),
+        "check": (lambda p: p.check(["cal_1"]), type(None)),
+        "permissions": (
+            lambda p: p.permissions_url(["cal_1"], redirect_uri="https://x/"),
+            str,
+        ),
     }
     for name, (verb, kind) in verbs.items():
         provider = provider_with(Wire(answers))
@@ -163,7 +170,7 @@ def test_any_answer(answers):
 
 def check(name, result):
     if name == "push":
-        assert [type(done) for done in result] == [Outcome] * 3
+        assert [type(done) for done in result] == [Outcome] * 4
     elif name == "busy":
         [periods] = result.values()
         assert isinstance(periods, SyncError) or all(

@@ -391,6 +391,8 @@ def test_a_token_goes_to_its_host_only_and_safely(url, allowed):
         "got ya29.SECRETSECRET from somewhere",
         "got 1//0SECRETSECRET from somewhere",
         "X-Goog-Channel-Token: SECRETSECRET",
+        "got GOCSPX-SECRETSECRET from somewhere",
+        "got CRN_SECRETSECRET from somewhere",
     ],
 )
 def test_secrets_are_masked(text):

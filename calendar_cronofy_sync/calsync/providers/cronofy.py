@@ -435,6 +435,8 @@ class CronofyProvider:
         #: their clock minus ours
         self._ahead = timedelta()
         self._userinfo: dict[str, Any] = {}
+        #: calendars whose foreign events may be changed; None: not asked yet
+        self._open: frozenset[str] | None = None
         #: calendars that were looked at before the first write
         self._written_to: set[str] = set()
 
@@ -550,12 +552,17 @@ class CronofyProvider:
         return "" if name in ("Etc/UTC", "UTC") else known_zone(name)
 
     def calendars(self) -> list[RemoteCalendar]:
-        rows = _object(self._call("GET", "/v1/calendars"), "calendars", list)
+        rows = _rows(_object(self._call("GET", "/v1/calendars"), "calendars", list))
         info = self._info()
         zone, ours = self._zone(info), _is_applications(info)
+        self._open = frozenset(
+            _str(row.get("calendar_id"))
+            for row in rows
+            if row.get("permission_level") == "unrestricted"
+        )
         return [
             _calendar(row, zone, ours)
-            for row in _rows(rows)
+            for row in rows
             if _str(row.get("calendar_id")) and row.get("calendar_deleted") is not True
         ]
 
@@ -599,16 +606,13 @@ class CronofyProvider:
         url = _str(_object(asked, "permissions_request", dict).get("url"))
         if url and not url.startswith(("https://", "http://")):
             raise Unavailable(reason="no address")
-        self._userinfo = {}
+        self._open = None
         return url
 
     def _unrestricted(self, calendar_id: str) -> bool:
-        return any(
-            row.get("permission_level") == "unrestricted"
-            for profile in self._profiles(self._info())
-            for row in _rows(profile.get("profile_calendars"))
-            if row.get("calendar_id") == calendar_id
-        )
+        if self._open is None:
+            self.calendars()
+        return calendar_id in (self._open or ())
 
     # reading
 
