@@ -179,6 +179,16 @@ def test_an_unknown_client_is_refused_with_400(world, sim):
     assert provider.identity() == ANN
 
 
+def test_a_good_token_that_is_refused_twice_is_no_end(world, sim, provider):
+    sim.set_fault("401", {"path": "/v1/.*"}, times=2)
+    with pytest.raises(errors.Unavailable):
+        provider.calendars()
+    assert provider.calendars()
+    sim.set_fault("401", {"path": "/v1/batch$"}, times=2)
+    assert isinstance(outcome(provider, world, insert(world)).error, errors.Unavailable)
+    assert outcome(provider, world, insert(world)).error is None
+
+
 def test_the_newest_refresh_token_is_kept(world, sim):
     provider = world.provider()
     sim.set_tokens(rotating=True)

@@ -1080,6 +1080,10 @@ class CronofyProvider:
             # the token may have been refreshed elsewhere, or its time told wrongly
             self._refresh()
             reply = self._insist(method, path, data, write)
+            if reply.status == 401:
+                # the permission was confirmed a moment ago: only the token endpoint
+                # says that it is gone
+                raise Unavailable(reason="401")
         # a batch is answered with 207 whatever became of its parts (Cronofy,
         # developers/api/batch); those who read the parts judge them
         if not _accepted(reply.status):
