@@ -7,16 +7,19 @@ read nor touched.
 
 Text from outside stays as it is, HTML included: the ORM sanitises it. Only characters
 that a database cannot hold are taken out.
+
+Plain text is plain text: what stands in angle brackets and is no tag that HTML knows is
+words. :func:`shown_html` is what a browser has to be given to show them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 from html.parser import HTMLParser
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -27,9 +30,14 @@ from .values import Fields, Person, RemoteEvent, When, Write, base_id
 UTC = timezone.utc
 #: what a calendar can reasonably contain; Odoo fails at the ends of Python's time
 YEARS = range(1900, 3000)
-#: characters; providers allow far less (Google: 8,192)
+#: characters that are read; providers allow far less
 LONGEST_DESCRIPTION = 500_000
 LONGEST_LINE = 10_000
+#: characters that are sent. Descriptions: OutlookGoogleCalendarSync, which compares 8 x
+#: 1,024 because Google silently drops the rest. Of titles and places no limit is
+#: documented; so long a line is no title.
+LONGEST_SENT = {"description": 8192, "name": 1024, "location": 1024}
+CUT = "…"
 
 PRIVACIES = frozenset({"default", "public", "private", "confidential"})
 RESPONSES = frozenset({"needsAction", "accepted", "declined", "tentative"})
@@ -329,6 +337,12 @@ def google_body(write: Write) -> dict[str, Any]:
     return body
 
 
+def google_said(write: Write) -> Fields:
+    """The fields of a write as Google would show them."""
+    body = google_body(replace(write, verb="insert"))
+    return google_event(body, calendar_tz="UTC").fields or write.fields
+
+
 def _when_body(write: Write, when: When) -> dict[str, Any]:
     # a series is repeated on the clock of a zone, so that Google insists on one
     tz = when.tz or ("UTC" if write.recurrence else "")
@@ -365,18 +379,18 @@ GOOGLE: tuple[_Mapped, ...] = (
     _Mapped(
         "name",
         lambda item, tz: _line(item.get("summary")),
-        lambda write, value: {"summary": value or None},
+        lambda write, value: {"summary": cut(value, LONGEST_SENT["name"]) or None},
     ),
     _Mapped("when", _google_when, _when_body),
     _Mapped(
         "description",
         _description,
-        lambda write, value: {"description": google_html(value) or None},
+        lambda write, value: {"description": description_told(write, value) or None},
     ),
     _Mapped(
         "location",
         lambda item, tz: _line(item.get("location")),
-        lambda write, value: {"location": value or None},
+        lambda write, value: {"location": cut(value, LONGEST_SENT["location"]) or None},
     ),
     _Mapped(
         "privacy",
@@ -442,18 +456,190 @@ _NEW_LINE = ("<br", "<li", "</li", "<ul", "</ul", "<ol", "</ol")
 _SILENT = frozenset(
     {"script", "style", "head", "title", "iframe", "object", "template"}
 )
-_TAG = re.compile(r"<[a-zA-Z/!]")
 _SAFE_LINK = re.compile(r"(?:https?|mailto|tel):", re.IGNORECASE)
+#: the tags of HTML: those above, and what else Odoo's sanitizer knows; Outlook's o:p
+_TAGS = (
+    _INLINE.keys()
+    | _LISTS
+    | _BLOCKS
+    | _SILENT
+    | frozenset(
+        "abbr acronym applet area aside audio base basefont bdi bdo big blink body br "
+        "button canvas caption center cite code col colgroup command datalist details "
+        "dfn dir embed fieldset figcaption figure font form frame frameset hgroup html "
+        "img input isindex kbd keygen label legend link map mark marquee math menu "
+        "meta meter nav noscript optgroup option output param progress q rp rt ruby "
+        "samp select small source span sub summary sup svg td textarea tfoot th time "
+        "track tt var video wbr o:p".split()
+    )
+)
+#: tags that mean something alone: without an attribute and without an end
+_ALONE = (
+    _INLINE.keys() - {"a"}
+    | _LISTS
+    | frozenset("br dd dt hr p tbody td tfoot th thead tr wbr".split())
+)
+_LONE_ATTRIBUTES = "checked|compact|disabled|hidden|noshade|nowrap|open|reversed"
+#: a tag, or what is markup without being one. Each attribute begins after a blank or a
+#: quote, so that a text can be read as a tag in one way only and none takes long.
+_MARKUP = re.compile(
+    rf"""<(?P<name>[a-z][a-z0-9:]*)(?=[\s/>])
+          (?P<attributes>(?:
+              [\s/]
+            | (?<=[\s"'])[a-z_:@][-\w:.]*\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+)
+            | (?<=\s)(?:{_LONE_ATTRIBUTES})(?=[\s/>])
+          )*)>
+      | </(?P<end>[a-z][a-z0-9:]*)\s*>
+      | (?P<other><!--(?:(?!-->|<!--).)*-->|<![^<>]*>|<\?[^<>]*>)
+    """,
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
+)
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]*);", re.IGNORECASE)
+
+
+def _tags(text: str, *, html: bool = False) -> list[re.Match[str]]:
+    """The tags in a text: what looks like one of HTML and is used as one.
+
+    ``<label>`` that is never closed and says nothing else is somebody's word; so is a
+    comment in a text without a tag, unless we know that it is ``html``.
+    """
+    found = [
+        match
+        for match in _MARKUP.finditer(text)
+        if match["other"] or (match["name"] or match["end"]).lower() in _TAGS
+    ]
+    opened = {match["name"].lower() for match in found if match["name"]} | _ALONE
+    ended = {match["end"].lower() for match in found if match["end"]} | _ALONE
+
+    def used(match: re.Match[str]) -> bool:
+        if match["name"]:
+            return match["name"].lower() in ended or "=" in match["attributes"]
+        return bool(match["end"]) and match["end"].lower() in opened
+
+    if not html and not any(map(used, found)):
+        return []
+    return [match for match in found if match["other"] or used(match)]
+
+
+def _marked_up(
+    text: str,
+    words: Callable[[str], str],
+    tag: Callable[[re.Match[str]], str],
+    *,
+    html: bool = False,
+) -> str:
+    """The text with its words and its tags put through a function each."""
+    parts, at = [], 0
+    for match in _tags(text, html=html):
+        parts += [words(text[at : match.start()]), tag(match)]
+        at = match.end()
+    return "".join([*parts, words(text[at:])])
+
+
+def _as_html(words: str) -> str:
+    """Words as HTML; those that are written as entities stay what they stand for."""
+    parts, at = [], 0
+    for match in _ENTITY.finditer(words):
+        meant = unescape(match[0])
+        if len(meant) == 1 and (meant.isprintable() or meant == "\xa0"):
+            parts += [escape(words[at : match.start()], quote=False)]
+            parts += [escape(meant, quote=False)]
+            at = match.end()
+    return "".join([*parts, escape(words[at:], quote=False)])
+
+
+def _same_tag(match: re.Match[str]) -> str:
+    return "" if match["other"] else match[0]
+
+
+def shown_html(text: str) -> str:
+    """A description from outside as HTML that shows all its words and its lines."""
+    return _marked_up(
+        _LINE_END.sub("\n", text),
+        lambda words: _as_html(words).replace("\n", "<br>"),
+        lambda match: _same_tag(match).replace("\n", " "),
+    )
+
+
+def plain_words(html: str) -> str:
+    """What a person reads in a description, line ends and emphasis left out."""
+    text = _marked_up(
+        html,
+        lambda words: unescape(_as_html(words)),
+        lambda match: (
+            "" if (match["name"] or match["end"] or "").lower() in _FLOWING else " "
+        ),
+    )
+    return " ".join(text.split())
+
+
+#: tags that part no words
+_FLOWING = _INLINE.keys() | frozenset(
+    "big code font mark small span sub sup tt".split()
+)
 
 
 def google_html(html: str) -> str:
     """HTML of Odoo in the few tags that Google shows, lines parted by ``<br>``."""
-    if not _has_markup(html):
+    if not has_markup(html):
         return html.strip()
     parser = _Simplifier()
-    parser.feed(html)
+    parser.feed(_marked_up(html, _as_html, _same_tag, html=True))
     parser.close()
     return parser.result()
+
+
+_LINE_END = re.compile(r"\r\n?|\n")
+
+
+def description_told(write: Write, html: str) -> str:
+    """The description in Google's words: where a plain text stands there, the lines
+    that say the same go back as they stand."""
+    simple = google_html(html)
+    there = write.known.description if write.known else ""
+    if there and normal_html(html) == normal_html(there):
+        return there
+    if there and not _tags(there) and not _tags(simple.replace("<br>", "\n")):
+        end = "\r\n" if "\r\n" in there else "\n"
+        lines = same_lines(simple.split("<br>"), _LINE_END.split(there), normal_html)
+        simple = end.join(lines)
+    return cut_html(simple, LONGEST_SENT["description"])
+
+
+def same_lines(
+    lines: Iterable[str], there: Iterable[str], key: Callable[[str], str]
+) -> list[str]:
+    """The lines, each as it stands ``there`` where one says the same."""
+    known = {key(line): line for line in there}
+    return [known.get(key(line), line) for line in lines]
+
+
+def cut(text: str, longest: int) -> str:
+    """The text, its end replaced by an ellipsis where it is too long."""
+    if len(text) <= longest:
+        return text
+    return text[: longest - len(CUT)].rstrip() + CUT
+
+
+_CUT_THROUGH = re.compile(r"(?:<[^<>]*|&[#\w]*)\Z")
+
+
+def cut_html(html: str, longest: int) -> str:
+    """The same for what :func:`google_html` gives: no tag and no entity is cut
+    through, and what is open is closed."""
+    room = longest
+    while len(html) > longest:
+        room -= len(CUT)
+        html = _CUT_THROUGH.sub("", html[:room]).rstrip() + CUT
+        html = google_html(html) if _tags(html) else html
+    return html
+
+
+def shortened(long: str, short: str) -> bool:
+    """Is one the beginning of the other's words, and nothing else? A service may end it
+    with dots, and cut through a tag or an entity."""
+    short = _CUT_THROUGH.sub("", short).rstrip(" .…")
+    return bool(short) and len(short) < len(long) and long.startswith(short)
 
 
 def normal(fields: Fields) -> Fields:
@@ -474,16 +660,14 @@ def normal_html(html: str) -> str:
     """A description reduced to its lines and its emphasis."""
     if not html:
         return ""
-    if not _has_markup(html):
-        html = escape(html, quote=False)
-    simple = google_html(html.replace("\r\n", "\n").replace("\n", "<br>"))
+    simple = google_html(shown_html(html))
     lines = re.split(r"<br>|(?=<li>)|(?=</?[uo]l>)|(?<=</[uo]l>)", simple)
     lines = [" ".join(line.replace("\xa0", " ").split()) for line in lines]
     return "\n".join(line for line in lines if line)
 
 
-def _has_markup(text: str) -> bool:
-    return bool(_TAG.search(text)) or "&" in text and bool(re.search(r"&#?\w+;", text))
+def has_markup(text: str) -> bool:
+    return bool(_tags(text, html=True) or _ENTITY.search(text))
 
 
 class _Simplifier(HTMLParser):

@@ -33,8 +33,11 @@ from .mapping import (
     LONGEST_LINE,
     UTC,
     YEARS,
+    cut,
     google_html,
+    has_markup,
     known_zone,
+    same_lines,
 )
 from .values import Fields, Person, RemoteEvent, When, Write
 
@@ -44,7 +47,6 @@ FOREIGN = "uid:"
 #: characters; longer ones are refused with 422
 LONGEST_SUMMARY = 1024
 LONGEST_TEXT = 4096
-CUT = "…"
 
 #: what stands for a title where there is none, because Cronofy refuses an empty one
 #: (cronofy-csharp, UpsertEventRequestBuilder; 422 in cronofy-node's batch test)
@@ -314,11 +316,14 @@ def _description(item: dict[str, Any]) -> str:
 def cronofy_body(write: Write) -> dict[str, Any]:
     """The body of an upsert: all mapped fields, and no guest.
 
-    Without guests the calendar service has nobody to send a mail to.
+    Without guests the calendar service has nobody to send a mail to. What a patch does
+    not change is said as it stands there.
     """
     body = name_of(write.remote_id)
     for name, _read, tell in CRONOFY:
-        body |= tell(getattr(write.fields, name))
+        new = write.known is None or name in write.changed
+        body |= tell(getattr(write.fields if new else write.known, name))
+    body["description"] = _description_told(write)
     if write.video:
         body["conferencing"] = {"profile_id": write.video}
     if is_foreign(write.remote_id):
@@ -349,6 +354,27 @@ def _best_unsaid(write: Write) -> set[str]:
     if "show_as" in same and write.fields.show_as == default:
         unsaid.add("transparency")
     return unsaid
+
+
+def cronofy_said(write: Write) -> Fields:
+    """The fields of a write as Cronofy would show them."""
+    return cronofy_event(cronofy_body(write)).fields or write.fields
+
+
+def _description_told(write: Write) -> str:
+    """The text of the description; lines that say the same stay as they stand there."""
+    if write.known is None:
+        return cut(text_of(write.fields.description), LONGEST_TEXT)
+    there = _text_behind(write.known.description)
+    text = text_of(write.fields.description)
+    if "description" not in write.changed or text == tidy(there):
+        return cut(there, LONGEST_TEXT)
+    lines = same_lines(text.splitlines(), there.splitlines(), _squeezed)
+    return cut("\n".join(lines), LONGEST_TEXT)
+
+
+def _squeezed(line: str) -> str:
+    return " ".join(line.split())
 
 
 def _when_body(when: When) -> dict[str, Any]:
@@ -386,7 +412,7 @@ CRONOFY: tuple[_Mapped, ...] = (
     _Mapped(
         "description",
         _description,
-        lambda value: {"description": cut(text_of(value), LONGEST_TEXT)},
+        lambda value: {},  # it takes two sides: see _description_told
     ),
     _Mapped(
         "location",
@@ -420,8 +446,10 @@ def text_of(html: str) -> str:
 
     What comes back from it by :func:`html_of` has the same text again.
     """
+    if not has_markup(html):
+        return tidy(html.replace("\xa0", " "))
     simple = google_html(html)
-    if simple == html.strip() and not _TAG.search(simple):
+    if simple == html.strip() and "<" not in simple:
         text = unescape(simple)
     else:
         # lines are parted by tags; a line end of the source is a blank
@@ -455,8 +483,6 @@ def html_of(text: str) -> str:
     return "<br>".join(escape(line.rstrip(), quote=False) for line in lines)
 
 
-def cut(text: str, longest: int) -> str:
-    """The text, its end replaced by an ellipsis where it is too long."""
-    if len(text) <= longest:
-        return text
-    return text[: longest - len(CUT)].rstrip() + CUT
+def _text_behind(html: str) -> str:
+    """The text that :func:`html_of` has shown."""
+    return unescape(html.replace("<br>", "\n"))

@@ -23,17 +23,18 @@ deleted    deleted    forget the link
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from html import unescape
 from typing import Any
+from unicodedata import normalize
 
+from .mapping import plain_words, shortened
 from .values import FIELD_NAMES, Fields, RemoteEvent, Window, Write
 
 #: event types that are appointments; the others (workingLocation, birthday) are not
 APPOINTMENTS = frozenset({"default", "outOfOffice", "focusTime", "fromGmail"})
 HIDDEN = frozenset({"private", "confidential"})
+TEXTS = frozenset({"name", "description", "location"})
 
 # The guard against mass changes: DESIGN §5, "Deletions".
 GUARD_COUNT = 10
@@ -196,22 +197,50 @@ def trips(count: int, linked: int) -> bool:
     return count > GUARD_COUNT and count > linked * GUARD_SHARE
 
 
-def agreed(write: Write, known: Fields, told: Fields) -> Fields:
-    """The remote side as a patch leaves it agreed on.
+def agreed(
+    write: Write,
+    known: Fields | None,
+    told: Fields,
+    unkept: Mapping[str, Any] | None = None,
+) -> Fields:
+    """The remote side as a write leaves it agreed on; where it differs from ``told``
+    is still to be planned.
 
-    The answer may also tell what somebody has changed there meanwhile. In fields that
-    the patch did not carry that is still to be planned, unless it is what we have.
+    That is what somebody has changed there meanwhile, in fields that a patch did not
+    carry, unless it is what we have; and what the service made of what it did not keep.
 
-    :param known: the remote side at the last agreement
+    :param known: the remote side at the last agreement, None for an insert
     :param told: the remote side as the answer shows it
+    :param unkept: see :func:`unkept`
     """
     foreign = {
         name: getattr(known, name)
         for name in FIELD_NAMES
-        if name not in write.changed
+        if write.verb == "patch"
+        and name not in write.changed
         and getattr(told, name) != getattr(write.fields, name)
     }
-    return replace(told, **foreign)
+    return replace(told, **foreign, **(unkept or {}))
+
+
+def unkept(write: Write, sent: Fields, told: Fields, policy: Policy) -> dict[str, Any]:
+    """What was sent of the fields that the service accepted and did not keep.
+
+    To shorten a text, or to say it in other words, is to keep it.
+
+    :param sent: the write as the provider said it
+    """
+    names = [
+        name for name in FIELD_NAMES if write.verb == "insert" or name in write.changed
+    ]
+    one, other = _meant(sent, policy), _meant(told, policy)
+    return {name: getattr(sent, name) for name in names if not _kept(name, one, other)}
+
+
+def _meant(fields: Fields, policy: Policy) -> Fields:
+    privacy = fields.privacy
+    privacy = policy.default_privacy if privacy == "default" else privacy
+    return replace(fields, privacy=privacy)
 
 
 def same_meeting(
@@ -363,9 +392,9 @@ def _merge(
     if link.sent and local:
         # what we have said ourselves is no change of theirs
         sent, now = localised(link.sent, policy), localised(ours, policy)
-        said = {n for n in their_changes if _alike(n, theirs, sent)}
-        kept = {n for n in said if not _alike(n, theirs, now)}
-        their_changes, our_changes = their_changes - said, our_changes - said | kept
+        said = {n for n in their_changes if _kept(n, sent, theirs)}
+        more = {n for n in said if not _alike(n, sent, now)}
+        their_changes, our_changes = their_changes - said, our_changes - said | more
     writable = policy.writable and remote.writable
     about = {"remote_id": link.remote_id, "link": link, "remote": remote}
     if link.remote_id in policy.protected and their_changes:
@@ -383,7 +412,7 @@ def _merge(
         if name in our_changes and alike(name, mine, yours):
             continue
         values[name] = yours
-        if name in our_changes:
+        if name in our_changes or _longer_here(link, name):
             lost[name] = mine
     outgoing = our_changes - their_changes
     if outgoing and not writable:
@@ -411,25 +440,45 @@ def _their_changes(
     if link.remote is not None or sent is None:
         return _difference(link.remote, remote.fields)
     names = _difference(sent, remote.fields)
-    return frozenset(name for name in names if not _alike(name, sent, remote.fields))
+    return frozenset(name for name in names if not _kept(name, sent, remote.fields))
+
+
+def _longer_here(link: Link, name: str) -> bool:
+    """Has the service only a part of the text that stands here?"""
+    if name not in TEXTS or link.local is None or link.remote is None:
+        return False
+    return shortened(
+        _words(name, getattr(link.local, name)),
+        _words(name, getattr(link.remote, name)),
+    )
 
 
 def alike(name: str, one: Any, other: Any) -> bool:
     """Do two values of a field say the same? Texts do when their words are the same:
     providers rewrite markup and spaces."""
-    if name == "description":
-        return _plain(one) == _plain(other)
-    if name in ("name", "location"):
-        return one.split() == other.split()
+    if name in TEXTS:
+        return _words(name, one) == _words(name, other)
     return one == other
+
+
+def kept(name: str, sent: Any, told: Any) -> bool:
+    """Does a service show what it was sent, be it in other words or shortened?"""
+    if alike(name, sent, told):
+        return True
+    return name in TEXTS and shortened(_words(name, sent), _words(name, told))
 
 
 def _alike(name: str, one: Fields, other: Fields) -> bool:
     return alike(name, getattr(one, name), getattr(other, name))
 
 
-def _plain(html: str) -> str:
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+def _kept(name: str, sent: Fields, told: Fields) -> bool:
+    return kept(name, getattr(sent, name), getattr(told, name))
+
+
+def _words(name: str, text: str) -> str:
+    words = plain_words(text) if name == "description" else " ".join(text.split())
+    return normalize("NFC", words)
 
 
 def _push(
@@ -447,6 +496,7 @@ def _push(
         etag=remote.etag if remote else link.etag,
         fields=fields,
         changed=names,
+        known=(remote.fields if remote else link.remote) if verb == "patch" else None,
         mark=policy.marks.get(link.key, ""),
     )
     return Action(

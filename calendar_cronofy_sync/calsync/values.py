@@ -270,6 +270,9 @@ class Write:
     etag: str = ""
     fields: Fields | None = None
     changed: frozenset[str] = frozenset()
+    #: the remote side as it was last seen (patch only): what says the same stays as it
+    #: stands there
+    known: Fields | None = None
     recurrence: tuple[str, ...] | None = None
     mark: str = ""
     #: the account's own answer to an invitation (patch only), "" to leave it alone
@@ -295,6 +298,9 @@ class Outcome:
     key: Any
     event: RemoteEvent | None = None
     error: Exception | None = None
+    #: the fields as they were said in the provider's own words, read back; None: as the
+    #: write has them
+    sent: Fields | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from datetime import datetime, time, timedelta, timezone
 from odoo import api, fields, models
 from odoo.tools import SQL, html_sanitize, is_html_empty
 
+from ..calsync.mapping import shown_html
 from ..calsync.plan import HIDDEN
 from ..calsync.providers import PROVIDERS
 from ..calsync.values import Fields, When
@@ -188,9 +189,9 @@ class CalendarEvent(models.Model):
                 case "when":
                     result.update(self._sync_time_values(value))
                 case "description":
-                    # line ends of a plain text would be lost in HTML
-                    value = value.replace("\n", "<br>")
-                    result["description"] = harmless(value) if outside else value
+                    # (what was in Odoo before is HTML already)
+                    value = harmless(shown_html(value)) if outside else value
+                    result["description"] = value
                 case "privacy":
                     result["privacy"] = False if value == "default" else value
                 case _:

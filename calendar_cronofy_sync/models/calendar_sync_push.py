@@ -20,7 +20,7 @@ from ..calsync.errors import (
     Unavailable,
     Unconfirmed,
 )
-from ..calsync.plan import agreed, alike, plan, trips
+from ..calsync.plan import agreed, kept, plan, trips, unkept
 from ..calsync.values import FIELD_NAMES, Fields, RemoteEvent, Write, from_moment
 
 CHUNK = 50
@@ -220,7 +220,7 @@ class CalendarSyncRun(models.Model):
             if row is None:
                 continue
             if error is None:
-                if not self._take_written(work, row, write, outcome.event):
+                if not self._take_written(work, row, write, outcome):
                     changed.append(outcome.event)
             elif isinstance(error, Gone):
                 self._take_gone(work, row)
@@ -256,10 +256,10 @@ class CalendarSyncRun(models.Model):
             return False  # there is none
         return isinstance(error, LOOK_AGAIN)
 
-    def _take_written(self, work, row, write, remote):
+    def _take_written(self, work, row, write, outcome):
         """Store what was written; answer whether both sides agree on it, but for what
         was typed here meanwhile."""
-        event = row.event_id
+        event, remote = row.event_id, outcome.event
         before = row.base if write.verb != "insert" else None
         self._note(
             work,
@@ -274,9 +274,15 @@ class CalendarSyncRun(models.Model):
             return True
         if row.series_id:  # an occurrence may go by another id than we thought
             row.remote_id = remote.remote_id
-        told = remote.fields
-        if write.verb == "patch":
-            told = agreed(write, Fields.from_json(before["remote"]), told)
+        refused = unkept(
+            write, outcome.sent or write.fields, remote.fields, work.policy
+        )
+        if refused:
+            self._note_unkept(work, event, row.remote_id, write.fields, refused)
+        known = before and Fields.from_json(before["remote"])
+        told = agreed(
+            write, known, remote.fields, refused if self._leads(row) else None
+        )
         # somebody may have gone on typing while the request was on its way
         same = self._wanted(row) and self._local(row) == write.fields
         row.write(
@@ -297,6 +303,29 @@ class CalendarSyncRun(models.Model):
             }
         )
         return told == remote.fields
+
+    def _note_unkept(self, work, event, remote_id, typed, names):
+        """Keep what a person typed and the service did not take, where what lost in a
+        conflict is shown."""
+        lost = self._to_json({name: getattr(typed, name) for name in names})
+        self._note(
+            work,
+            "conflict",
+            event=event,
+            remote_id=remote_id,
+            lost=lost,
+            message=self.env._("The calendar service did not keep this"),
+        )
+
+    def _leads(self, row):
+        """Does what the service makes of this copy count in Odoo? Of the copies of a
+        meeting one leads, the organiser's first: services that each insist on another
+        value would take turns for ever."""
+        if row.remote_id in self._protected(row):
+            return False
+        event = row.event_id
+        copies = event.sync_link_ids.filtered("base") | row
+        return row == copies.sorted(lambda r: (r.user_id != event.user_id, r.id))[0]
 
     def _keep_exception(self, row, remote):
         """An occurrence that was written, or deleted, does not follow its series any
@@ -404,7 +433,7 @@ class CalendarSyncRun(models.Model):
             work = self._work(series.calendar_id)
             if error is None:
                 self._note(work, f"pushed_{write.verb}", remote_id=series.remote_id)
-                series._take_written(write, outcome.event)
+                self._take_written_series(work, series, write, outcome)
             elif isinstance(error, Gone):
                 series._renew()
             elif self._worth_a_look(write, error):
@@ -417,6 +446,25 @@ class CalendarSyncRun(models.Model):
                 self._note(work, "failed", remote_id=series.remote_id, message=text)
             self._write_journal(work)
         return again
+
+    def _take_written_series(self, work, series, write, outcome):
+        """Store what was written of a series. What the service did not keep of it is a
+        change of its own."""
+        master = outcome.event
+        if write.verb == "delete":
+            series._take_written(write, master)
+            return
+        sent = outcome.sent or write.fields
+        refused = unkept(write, sent, master.fields, work.policy)
+        if not refused:
+            series._take_written(write, master)
+            return
+        typed = write.fields
+        event = series.link_ids.event_id.sorted("start")[:1]
+        self._note_unkept(work, event, series.remote_id, typed, refused)
+        believed = replace(master, etag="", fields=replace(master.fields, **refused))
+        series._take_written(write, believed)
+        self._take(work.calendar, [master])
 
     def _take_series_present(self, calendar, answers):
         for remote_id, answer in answers.items():
@@ -434,15 +482,15 @@ class CalendarSyncRun(models.Model):
         """Our own insert, whose answer never came, did arrive. What differs from what
         was sent was changed there since."""
         sent = Fields.from_json(series.base["fields"])
-        kept = {
+        there = {
             name: getattr(present.fields, name)
             for name in FIELD_NAMES
-            if alike(name, getattr(sent, name), getattr(present.fields, name))
+            if kept(name, getattr(sent, name), getattr(present.fields, name))
         }
         written = replace(
             present,
             etag="",
-            fields=replace(sent, **kept),
+            fields=replace(sent, **there),
             recurrence=tuple(series.base["lines"]),
         )
         series._take_written(Write(verb="insert", remote_id=series.remote_id), written)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from odoo import api, fields, models
 from odoo.tools import SQL
 
-from ..calsync.plan import alike
+from ..calsync.plan import kept
 from ..calsync.recurrence import expand, instance_id
 from ..calsync.series import DERIVED, fields_at, lay_out
 from ..calsync.values import (
@@ -159,7 +159,7 @@ class CalendarSyncSeries(models.Model):
         fields_now, layout = self._lay_out_events(events)
         self._place(events, layout)
         base = self.base or {}
-        before = Fields.from_json(base["fields"]) if base else None
+        before = self._agreed_here() if base else None
         names = changed(before, fields_now)
         lines = list(layout.recurrence)
         content = {"fields": fields_now.to_json(), "lines": lines}
@@ -179,8 +179,23 @@ class CalendarSyncSeries(models.Model):
             etag=self._remote_master().etag,
             fields=fields_now,
             changed=names,
+            known=self._remote_master().fields,
             recurrence=tuple(lines) if rule_changed else None,
         )
+
+    def _agreed_here(self):
+        """The master's fields as Odoo holds them. What came from the provider is there
+        as its occurrences have agreed on it: in Odoo's words."""
+        fields_here = Fields.from_json(self.base["fields"])
+        followers = [
+            Fields.from_json(link.base["local"])
+            for link in self.link_ids
+            if (link.etag or "").startswith(DERIVED) and (link.base or {}).get("local")
+        ]
+        for name in self.base.get("theirs", ()) if followers else ():
+            value = getattr(followers[0], name)
+            fields_here = replace(fields_here, **{name: value})
+        return fields_here
 
     def _insertion(self):
         return Write(
@@ -325,7 +340,7 @@ class CalendarSyncSeries(models.Model):
         sent = Fields.from_json(self.base["fields"])
         moved = write.verb == "insert" or write.recurrence is not None
         # what was deleted stays so as long as the dates are counted from the same start
-        kept = {} if write.verb == "insert" or "when" in write.changed else self._gone()
+        gone = {} if write.verb == "insert" or "when" in write.changed else self._gone()
         names = frozenset(FIELD_NAMES) if moved else write.changed
         self.write(
             {
@@ -333,7 +348,7 @@ class CalendarSyncSeries(models.Model):
                 # somebody may have gone on typing while the request was on its way
                 "state": "synced" if self._as_agreed() else "pending",
                 "error": False,
-                "exceptions": kept if moved else self.exceptions,
+                "exceptions": gone if moved else self.exceptions,
             }
         )
         for link in self.link_ids:
@@ -382,7 +397,7 @@ class CalendarSyncSeries(models.Model):
             return False
         sent = Fields.from_json(said["fields"])
         return all(
-            alike(name, getattr(sent, name), getattr(master.fields, name))
+            kept(name, getattr(sent, name), getattr(master.fields, name))
             for name in FIELD_NAMES
         )
 
@@ -399,12 +414,17 @@ class CalendarSyncSeries(models.Model):
             events.write({"recurrency": False, "recurrence_id": False})
             recurrence.unlink()
         elif self.base:
-            kept = Fields.from_json(self.base["fields"])
+            fields_now = Fields.from_json(self.base["fields"])
             names = changed(before.fields, master.fields)
-            kept = replace(
-                kept, **{name: getattr(master.fields, name) for name in names}
+            fields_now = replace(
+                fields_now, **{name: getattr(master.fields, name) for name in names}
             )
-            self.base = {**self.base, "fields": kept.to_json()}
+            # what Odoo makes of these is known once they are there: see _agreed_here
+            self.base = {
+                **self.base,
+                "fields": fields_now.to_json(),
+                "theirs": sorted(names),
+            }
 
     def _knows(self, remote):
         """Is this the version of the master that was seen last?"""

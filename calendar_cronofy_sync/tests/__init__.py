@@ -39,6 +39,8 @@ from . import test_sync_robust
 from . import test_sync_series
 from . import test_sync_shared
 from . import test_sync_splits
+from . import test_sync_stored
+from . import test_sync_text
 from . import test_sync_trust
 from . import test_sync_undo
 from . import test_sync_workers

@@ -455,7 +455,12 @@ class Api:
         if data.get("conferencing") and "conferencing" in self.sim.missing_features:
             raise refused(402)
         action = writes.upsert(
-            self.store, granted.account, calendar, granted.client, data
+            self.store,
+            granted.account,
+            calendar,
+            granted.client,
+            data,
+            self.sim.writes.habits,
         )
         self.sim.writes.accept(action)
         return Response(202)

@@ -233,6 +233,13 @@ class CronofySimulator(Simulator):
             self.writes.failing = int(times)
 
     @control
+    def treat(self, event_id: str, field: str, habit: str) -> None:
+        """Let the calendar service deal with a field of an event in a way of its own:
+        see :mod:`simulators.habits`. ``field`` as in the store; ``time`` is start and
+        end."""
+        self.writes.habits.set(event_id, field, habit)
+
+    @control
     def apply_writes(self) -> int:
         """Let everything that was accepted arrive now; how many."""
         with self.lock:

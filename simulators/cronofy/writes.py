@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from simulators.habits import Habits
 from simulators.kit import Clock
 
 from .errors import Problems, invalid, refused
@@ -30,6 +31,8 @@ class Writes:
     store: Store
     clock: Clock
     delay: float = 0.0
+    habits: Habits = field(default_factory=Habits)
+    """What the calendar service makes of a field."""
     failing: int = 0
     """So many of the next accepted writes never arrive, and nobody is told."""
     _queue: list[tuple[datetime, Any]] = field(default_factory=list)
@@ -54,6 +57,7 @@ class Writes:
 
     def clear(self) -> None:
         self._queue.clear()
+        self.habits.clear()
         self.delay, self.failing = 0.0, 0
 
     def __len__(self) -> int:
@@ -218,7 +222,12 @@ def _changeable(calendar: Calendar, uid: str) -> Event:
 
 
 def upsert(
-    store: Store, account: Account, calendar: Calendar, client: str, data: dict
+    store: Store,
+    account: Account,
+    calendar: Calendar,
+    client: str,
+    data: dict,
+    habits: Habits | None = None,
 ) -> Any:
     """Check the body; the action that applies it."""
     problems = Problems()
@@ -238,7 +247,7 @@ def upsert(
     if conferencing:
         description = description.replace(TEMPLATE, conferencing["join_url"])
         place = place.replace(TEMPLATE, conferencing["join_url"])
-    values = {
+    said = {
         "summary": summary.strip(),
         "description": as_service_keeps(description),
         "start": start,
@@ -247,11 +256,11 @@ def upsert(
         **looks,
     }
     if "url" in data:
-        values["url"] = data["url"]
+        said["url"] = data["url"]
     if "conferencing" in data:
-        values["conferencing"] = conferencing
+        said["conferencing"] = conferencing
 
-    def made() -> Event:
+    def made(values: dict) -> Event:
         event = Event(
             uid=new_id("evt_external_"),
             calendar_id=calendar.id,
@@ -274,12 +283,15 @@ def upsert(
             return
         if external:
             _mail_guests(store, external)
-        event = external or calendar.managed(client, event_id) or made()
+        event = external or calendar.managed(client, event_id)
+        values = _kept(habits, event_id or uid, said, event) if habits else said
+        event = event or made(values)
+        # (a write that the service answers with something else is one all the same)
         changed = event.deleted or any(
-            getattr(event, name) != value for name, value in values.items()
+            getattr(event, name) != value for name, value in {**values, **said}.items()
         )
         event.deleted = False
-        event.move(start, end)
+        event.move(values["start"], values["end"])
         for name, value in values.items():
             setattr(event, name, value)
         known = {person["email"] for person in event.attendees}
@@ -290,6 +302,22 @@ def upsert(
             event.updated = store.clock.now()
 
     return apply
+
+
+def _kept(habits: Habits, event_id: str, said: dict, event: Event | None) -> dict:
+    """What the calendar service makes of the fields, and Cronofy shows."""
+    before = event and {
+        **{name: getattr(event, name) for name in said},
+        "time": (event.start, event.end),
+    }
+    sent = {**said, "time": (said["start"], said["end"])}
+    kept = habits.apply(event_id, sent, before)
+    start, end = kept.pop("time")
+    empty = {"transparency": "opaque", "private": False}
+    for name in ("summary", "description", "location", *empty):
+        if kept[name] is None:
+            kept[name] = empty.get(name, "")
+    return {**kept, "start": start, "end": end}
 
 
 def delete(store: Store, calendar: Calendar, client: str, data: dict) -> Any:

@@ -29,9 +29,9 @@ Controls
     ``register_client``, ``authorize`` (what a person does with the consent page),
     ``grant_tokens``, ``revoke_grant``, ``expire_tokens``, ``set_policy`` (lifetimes,
     rotation), ``set_paging`` (page size, empty pages, scrambled order, token lifetime,
-    blank lists), ``set_quota``, ``set_behaviour``, ``set_notifications``,
-    ``release_notifications``, ``notifications``, ``channels``, ``outbox``,
-    ``clear_outbox``, ``seed_demo``.
+    blank lists), ``set_quota``, ``set_behaviour``, ``treat`` (what it makes of a
+    field that is written), ``set_notifications``, ``release_notifications``,
+    ``notifications``, ``channels``, ``outbox``, ``clear_outbox``, ``seed_demo``.
     In Python ``sim.call(user, "events.move", calendarId=…, …)`` does any API method.
 
 Faults (``set_fault``)
@@ -70,7 +70,11 @@ Decisions where Google's behaviour is unknown or a matter of luck
       an occurrence and counts
     * an occurrence of the tail of a split answers to ``<base>_<time>`` alone
       (``set_behaviour(tail_addresses=True)``: also to ``<base>_R…_<time>``)
-    * visibility and transparency belong to each copy of an event, as reminders do
+    * visibility and transparency belong to each copy of an event, as reminders do; an
+      occurrence is as visible as its series, or hides it (release notes of 2026-07-07);
+      of the two that do not hide, public is the more visible one
+    * a description keeps words in angle brackets that are no HTML tag (descriptions of
+      Teams invitations arrive with ``<https://...>``), and is HTML only if it has a tag
     * without sendUpdates nobody is told; deletion without telling (``none``) leaves the
       guests' copies (``set_behaviour(none_delete_leaves_guests=False)``)
     * exceptions whose place vanishes when their series moves become cancelled

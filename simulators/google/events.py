@@ -5,18 +5,25 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from ..habits import Habits
 from ..kit import Response
 from . import errors, normal, recurrence
 from .calls import Call
 from .content import Change, changed_names, check_kind, content, merge_patch
 from .guests import Guests
 from .moments import Moment, base_id, instance_id, split_instance_id
-from .shape import PERSONAL, WRITABLE
+from .shape import DEFAULTS, PERSONAL, PRIVATE, WRITABLE
 from .store import Calendar, Copy, Store
 from .views import view
 
 WRITER = "writerWithoutPrivateAccess"
 CLIENT_ID = re.compile(r"[a-v0-9]{5,1024}\Z")
+
+
+def _hiding(fields: dict) -> int:
+    """The more, the less can others see."""
+    visibility = fields.get("visibility", "default")
+    return 2 if visibility in PRIVATE else ("public", "default").index(visibility)
 
 
 class Events:
@@ -25,6 +32,7 @@ class Events:
     def __init__(self, store: Store, guests: Guests) -> None:
         self.store = store
         self.guests = guests
+        self.habits = Habits()
         self.move_says_cancelled = True
         self.none_delete_leaves_guests = True
         self.tail_addresses = False
@@ -123,7 +131,7 @@ class Events:
         event_id = self._new_id(calendar, body)
         kind = body.get("eventType") or "default"
         check_kind(kind, body, calendar)
-        fields, start, stop = content(body, calendar, call.args)
+        fields, start, stop = self._kept(event_id, *content(body, calendar, call.args))
         now_user = self.store.users[call.user]
         creator = {"email": now_user.email}
         organizer = {"email": calendar.id}
@@ -253,7 +261,10 @@ class Events:
             )
 
     def _change(self, call: Call, calendar: Calendar, copy: Copy, body: dict) -> None:
-        fields, start, stop = content(body, calendar, call.args, copy)
+        fields, start, stop = self._kept(
+            copy.id, *content(body, calendar, call.args, copy), copy
+        )
+        fields = self._no_more_visible(copy, fields)
         given = int(body.get("sequence") or 0)
         change = Change(fields, start, stop, changed_names(copy, fields), given)
         if (start, stop) != (copy.start, copy.stop):
@@ -271,6 +282,44 @@ class Events:
             self.guests.change_own(copy, change, call)
         else:
             self.guests.change_own(copy, change, call)
+        self._hide_series(copy)
+
+    def _kept(
+        self,
+        event_id: str,
+        fields: dict,
+        start: Moment,
+        stop: Moment,
+        copy: Copy | None = None,
+    ) -> tuple[dict, Moment, Moment]:
+        """What Google makes of the fields that it was sent."""
+        before = copy and {**copy.fields, "time": (copy.start, copy.stop)}
+        sent = {**fields, "time": (start, stop)}
+        kept = self.habits.apply(event_id, sent, before)
+        start, stop = kept.pop("time")
+        kept = {k: v for k, v in kept.items() if DEFAULTS.get(k) != v}
+        return normal.strip_empty(kept), start, stop
+
+    def _no_more_visible(self, copy: Copy, fields: dict) -> dict:
+        """One occurrence cannot be more visible than its series: that is ignored."""
+        # Google Calendar API, release notes of 2026-07-07
+        if not copy.master_id or _hiding(fields) >= _hiding(copy.fields):
+            return fields
+        kept = {k: v for k, v in fields.items() if k != "visibility"}
+        old = copy.fields.get("visibility")
+        return {**kept, "visibility": old} if old else kept
+
+    def _hide_series(self, copy: Copy) -> None:
+        """One that is less visible takes its series along."""
+        # Google Calendar API, release notes of 2026-07-07
+        calendar = self.store.calendars[copy.calendar]
+        master = calendar.events.get(copy.master_id or "")
+        if master and _hiding(copy.fields) > _hiding(master.fields):
+            shown = {"visibility": copy.fields.get("visibility")}
+            for one in [master, *calendar.exceptions(master.id)]:
+                if not one.cancelled:
+                    one.fields = normal.strip_empty({**one.fields, **shown})
+                    self.store.put(one)
 
     def change(self, call: Call, calendar: Calendar, copy: Copy, patch: dict) -> None:
         """Patch it, asked or not."""

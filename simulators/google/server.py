@@ -517,6 +517,12 @@ class GoogleSimulator(Simulator):
             setattr(homes[name], name, bool(value))
 
     @control
+    def treat(self, event_id: str, field: str, habit: str) -> None:
+        """Let Google deal with a field of an event in a way of its own: see
+        :mod:`simulators.habits`. ``field`` as in the API; ``time`` is start and end."""
+        self.events.habits.set(event_id, field, habit)
+
+    @control
     def set_notifications(self, **weather: Any) -> dict:
         """drop, duplicate (numbers), delay (seconds), hold, reorder."""
         return self.watch.courier.set(**weather)

@@ -34,6 +34,7 @@ from calsync.plan import (
     ended,
     localised,
     plan,
+    unkept,
 )
 from calsync.providers.base import Provider
 from calsync.series import DERIVED, instance_of, moved, occurrences
@@ -368,7 +369,13 @@ class Replica:
             self.store(row, **{name: action.fields})
         return replace(write, etag="") if write.etag.startswith(DERIVED) else write
 
-    def written(self, row: Row, write: Write, remote: RemoteEvent | None) -> None:
+    def written(
+        self,
+        row: Row,
+        write: Write,
+        remote: RemoteEvent | None,
+        sent: Fields | None = None,
+    ) -> None:
         self.note(f"push {write.verb}", row)
         self._keep_exception(row, remote)
         if write.verb == "delete":
@@ -377,10 +384,14 @@ class Replica:
         # somebody may have gone on typing while the request was on its way
         same = self.pending(row) == Pending(fields=write.fields)
         state = "synced" if same else "pending"
-        if write.verb == "patch":
-            told = agreed(write, row.remote, remote.fields)
-            etag = remote.etag if told == remote.fields else ""
-            remote = replace(remote, fields=told, etag=etag)
+        policy = self.policies[row.calendar]
+        refused = unkept(write, sent or write.fields, remote.fields, policy)
+        if refused:
+            lost = {name: getattr(write.fields, name) for name in refused}
+            self.note("conflict", row, lost)
+        told = agreed(write, row.remote, remote.fields, refused)
+        etag = remote.etag if told == remote.fields else ""
+        remote = replace(remote, fields=told, etag=etag)
         self._agreed(row, write.fields, remote, state)
 
     def _keep_exception(self, row: Row, remote: RemoteEvent | None) -> None:
@@ -593,7 +604,7 @@ class Run:
             if row is None:
                 continue
             if error is None:
-                replica.written(row, write, outcome.event)
+                replica.written(row, write, outcome.event, outcome.sent)
                 if outcome.event:
                     told.append(outcome.event)
             elif isinstance(error, Gone):

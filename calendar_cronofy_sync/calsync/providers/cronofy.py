@@ -61,8 +61,10 @@ from ..mapping_cronofy import (
     clean,
     cronofy_body,
     cronofy_event,
+    cronofy_said,
     is_foreign,
     name_of,
+    tidy,
 )
 from ..transport import (
     TIMEOUT,
@@ -982,8 +984,12 @@ class CronofyProvider:
                 write, event = writes[number], shown.get(writes[number].remote_id)
                 absent = thorough and event is None and write.verb == "delete"
                 if absent or _landed(write, event, sent):
-                    kept = None if write.verb == "delete" else event
-                    outcomes[number] = Outcome(key=write.key, event=kept)
+                    gone = write.verb == "delete"
+                    outcomes[number] = Outcome(
+                        key=write.key,
+                        event=None if gone else event,
+                        sent=None if gone else cronofy_said(write),
+                    )
                     del waiting[number]
         self._report(writes, waiting, outcomes, late)
 
@@ -1327,11 +1333,12 @@ def _landed(write: Write, event: RemoteEvent | None, sent: datetime) -> bool:
 
 def _same(body: dict[str, Any], event: RemoteEvent) -> bool:
     """Is the event what the body says, in the body's own words?"""
-    shown = cronofy_body(
-        Write(verb="insert", remote_id=event.remote_id, fields=event.fields)
+    write = Write(verb="insert", remote_id=event.remote_id, fields=event.fields)
+    shown = cronofy_body(write)
+    names = set(shown) - {"tzid", "description"}
+    return all(body.get(name) == shown[name] for name in names) and (
+        tidy(body.get("description", "")) == shown.get("description", "")
     )
-    names = set(shown) - {"tzid"}
-    return all(body.get(name) == shown[name] for name in names)
 
 
 def _stamp(event: RemoteEvent) -> datetime:

@@ -38,6 +38,7 @@ from ..mapping import (
     family,
     google_body,
     google_event,
+    google_said,
     is_occurrence,
     read_datetime,
 )
@@ -420,7 +421,7 @@ class GoogleProvider:
             if event.cancelled:
                 # Google patches a deleted event, and leaves it deleted
                 return Outcome(key=write.key, error=Gone(reason="cancelled"))
-            return Outcome(key=write.key, event=event)
+            return Outcome(key=write.key, event=event, sent=google_said(write))
         if write.verb == "insert":
             return Outcome(key=write.key, error=answer)
         if isinstance(answer, NotFound):

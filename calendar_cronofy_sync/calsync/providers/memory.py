@@ -39,7 +39,7 @@ from ..errors import (
     Unsupported,
 )
 from ..intervals import Interval, union
-from ..mapping import family, google_html, is_occurrence
+from ..mapping import description_told, family, is_occurrence
 from ..recurrence import Occurrence, expand, instance_id
 from ..values import (
     FIELD_NAMES,
@@ -127,6 +127,10 @@ class MemoryServer:
         self.channels: dict[str, tuple[str, str, str]] = {}
         #: "verb" of every request, in order; writes by their own verbs
         self.requests: list[str] = []
+        #: does an occurrence share the visibility of its series, as at Google?
+        self.one_visibility = False
+        #: {(event id, field): what the service does to it when it is written}
+        self.habits: dict[tuple[str, str], str] = {}
         self._changes = 0
         self._faults: list[_Fault] = []
         self._lock = threading.RLock()
@@ -245,6 +249,14 @@ class MemoryServer:
         self._faults.append(_Fault(error, verb, times, skip, after))
 
     @_one_at_a_time
+    def treat(self, remote_id: str, name: str, habit: str) -> None:
+        """Let the service deal with a field of an event in a way of its own.
+
+        :param habit: a key of :data:`HABITS`
+        """
+        self.habits[remote_id, name] = habit
+
+    @_one_at_a_time
     def mend(self) -> None:
         """No failure waits for its call any more."""
         self._faults.clear()
@@ -293,6 +305,7 @@ class MemoryServer:
         names: frozenset[str],
     ) -> RemoteEvent:
         """Store a changed event; a series takes its exceptions along."""
+        after = self._one_visibility(calendar_id, before, after)
         after = self.put(calendar_id, after)
         if not before.recurrence:
             return after
@@ -308,6 +321,30 @@ class MemoryServer:
             elif exception.fields and values:
                 fields = replace(exception.fields, **values)
                 self.put(calendar_id, replace(exception, fields=fields))
+        return after
+
+    def _one_visibility(
+        self, calendar_id: str, before: RemoteEvent, after: RemoteEvent
+    ) -> RemoteEvent:
+        """An occurrence is no more visible than it was, and one that is less so takes
+        its series along."""
+        # Google Calendar API, release notes of 2026-07-07
+        master = self.calendars[calendar_id].events.get(after.master_id)
+        if master is None or not self.one_visibility:
+            return after
+        if after.fields is None or before.fields is None:
+            return after
+        old, new = before.fields.privacy, after.fields.privacy
+        if _hidden(new) < _hidden(old):
+            return replace(after, fields=replace(after.fields, privacy=old))
+        if _hidden(new) > _hidden(old):
+            fields = replace(master.fields, privacy=new)
+            self._change(
+                calendar_id,
+                master,
+                replace(master, fields=fields),
+                frozenset({"privacy"}),
+            )
         return after
 
 
@@ -542,7 +579,7 @@ class MemoryProvider:
         _check(write.fields.when)
         event = RemoteEvent(
             remote_id=write.remote_id,
-            fields=_rewritten(write.fields),
+            fields=self._treated(write, None),
             recurrence=write.recurrence or (),
             organizer=Person(email=calendar.remote_id, is_self=True),
             mark=write.mark,
@@ -560,7 +597,7 @@ class MemoryProvider:
             if not event.writable:
                 raise Forbidden
         if changed:
-            told = _rewritten(write.fields)
+            told = self._treated(write, event.fields)
             _check(told.when)
             changes["fields"] = replace(
                 event.fields, **{name: getattr(told, name) for name in changed}
@@ -579,6 +616,18 @@ class MemoryProvider:
         if after == event:
             return event
         return self._server._change(calendar.remote_id, event, after, changed)
+
+    def _treated(self, write: Write, before: Fields | None) -> Fields:
+        """What the service makes of the fields that it is sent."""
+        fields = _rewritten(write)
+        values = {
+            name: HABITS[habit](
+                name, getattr(fields, name), getattr(before, name, None)
+            )
+            for (remote_id, name), habit in self._server.habits.items()
+            if remote_id == write.remote_id
+        }
+        return replace(fields, **values)
 
     # ------------------------------------------------------------------- notifications
 
@@ -703,13 +752,62 @@ def _view(event: RemoteEvent, role: str) -> RemoteEvent:
 _OPEN = ("default", "public")
 
 
-def _rewritten(fields: Fields) -> Fields:
+def _hidden(privacy: str) -> int:
+    return ("public", "default").index(privacy) if privacy in _OPEN else 2
+
+
+def _normalised(name: str, sent: Any, before: Any) -> Any:
+    match name:
+        case "when":
+            return sent if sent.allday else replace(sent, tz="Asia/Tokyo")
+        case "description":
+            return f"<p>{sent}</p>\n" if sent else ""
+        case "name" | "location":
+            return sent.replace(" ", "  ")
+    return sent
+
+
+def _replaced(name: str, sent: Any, before: Any) -> Any:
+    match name:
+        case "when":
+            later = timedelta(days=1) if sent.allday else timedelta(minutes=30)
+            return When(sent.start + later, sent.stop + later, sent.tz)
+        case "privacy":
+            return "public" if sent == "private" else "private"
+        case "show_as":
+            return "busy" if sent == "free" else "free"
+    return "Something else"
+
+
+_DEFAULTS = {"privacy": "default", "show_as": "busy"}
+
+
+def _dropped(name: str, sent: Any, before: Any) -> Any:
+    return sent if name == "when" else _DEFAULTS.get(name, "")
+
+
+#: what a service may do to a field: habit(name, value as it was sent, value before)
+HABITS: dict[str, Callable[[str, Any, Any], Any]] = {
+    "shortened": lambda name, sent, before: (
+        sent[: len(sent) * 2 // 3] if isinstance(sent, str) else sent
+    ),
+    "dropped": _dropped,
+    "replaced": _replaced,
+    "ignored": lambda name, sent, before: (
+        _dropped(name, sent, before) if before is None else before
+    ),
+    "normalised": _normalised,
+}
+
+
+def _rewritten(write: Write) -> Fields:
     """The texts as the service keeps them."""
+    fields = write.fields
     return replace(
         fields,
         name=" ".join(fields.name.split()),
         location=" ".join(fields.location.split()),
-        description=google_html(fields.description),
+        description=description_told(write, fields.description),
     )
 
 
