@@ -14,6 +14,28 @@ class CalendarSyncCalendar(models.Model):
         "Only Odoo's own appointments can be changed", readonly=True
     )
 
+    def _say_read_only(self):
+        """Why an appointment of it cannot be changed from here, and what helps."""
+        provider = self.account_id._provider_label()
+        why = self.env._(
+            "This appointment was not made in Odoo, and is read-only here: change it "
+            "in your calendar."
+        )
+        more = ""
+        if self.restricted:
+            more = self.env._(
+                "On your connection to %(provider)s you can allow Odoo to change such "
+                "appointments.",
+                provider=provider,
+            )
+        elif self.access_role in ("owner", "writer"):
+            more = self.env._(
+                "Through %(provider)s Odoo changes neither meetings with guests nor "
+                "those of a series.",
+                provider=provider,
+            )
+        return f"{why} {more}".strip()
+
 
 class CalendarSyncAccount(models.Model):
     _inherit = "calendar.sync.account"
@@ -84,10 +106,13 @@ class CalendarEvent(models.Model):
     @api.depends("sync_link_ids.state", "sync_link_ids.user_id")
     @api.depends_context("uid", "lang")
     def _compute_sync_read_only(self):
-        found = self._sync_read_only_links()
+        found, texts = self._sync_read_only_links(), {False: False}
         for event in self:
             link = found.get(event._origin.id)
-            event.sync_read_only = link and link._say_read_only()
+            calendar = link and link.calendar_id
+            if calendar and calendar not in texts:
+                texts[calendar] = calendar._say_read_only()
+            event.sync_read_only = texts[calendar or False]
 
     def _sync_read_only_links(self):
         """{event id: the user's own link}, of those that are at home where nothing of
@@ -101,7 +126,7 @@ class CalendarEvent(models.Model):
         self.env["calendar.sync.account"].flush_model(["provider", "state"])
         rows = self.env.execute_query(
             SQL(
-                """SELECT l.event_id, max(l.id)
+                """SELECT max(l.id)
                      FROM calendar_sync_link l
                      JOIN calendar_sync_account a ON a.id = l.account_id
                     WHERE l.event_id IN %s AND l.user_id = %s AND l.origin = 'remote'
@@ -114,8 +139,8 @@ class CalendarEvent(models.Model):
             )
         )
         # sudo: they are the reader's own
-        links = self.env["calendar.sync.link"].sudo()
-        return {event_id: links.browse(link_id) for event_id, link_id in rows}
+        links = self.env["calendar.sync.link"].sudo().browse(row[0] for row in rows)
+        return {link.event_id.id: link for link in links}
 
     def action_open_sync_account(self):
         """The connection through which the appointment came."""
@@ -137,23 +162,3 @@ class CalendarEvent(models.Model):
             if event.sync_read_only and event.effective_privacy != "private":
                 event.user_can_edit = False
         return result
-
-
-class CalendarSyncLink(models.Model):
-    _inherit = "calendar.sync.link"
-
-    def _say_read_only(self):
-        provider = self.account_id._provider_label()
-        if self.calendar_id.restricted:
-            return self.env._(
-                "This appointment was not made in Odoo, and is read-only here: change "
-                "it in your calendar. On your connection to %(provider)s you can allow "
-                "Odoo to change such appointments.",
-                provider=provider,
-            )
-        return self.env._(
-            "This appointment was not made in Odoo, and is read-only here: change it "
-            "in your calendar. Through %(provider)s Odoo changes neither meetings with "
-            "guests nor those of a series.",
-            provider=provider,
-        )

@@ -142,6 +142,39 @@ class TestCronofySync(CronofyCase):
         [failed] = self.env["calendar.sync.link"].search([("state", "=", "failed")])
         self.assertIn("refused on request", failed.error)
 
+    def test_what_the_refusal_of_one_write_leads_to(self):
+        """Whoever can do something about it is told; what passes is tried again."""
+        for status, failed, state, told in (
+            ("402", "administrator", "active", "could not be synchronised"),
+            ("422", "refused on request", "active", "could not be synchronised"),
+            ("403", "", "reconnect", "permission is missing"),
+            ("423", "", "reconnect", "connect again"),
+            ("404", "", "active", ""),
+            ("429", "", "active", ""),
+            ("503", "", "active", ""),
+        ):
+            with self.subTest(status=status):
+                path = {"method": "POST", "path": "/calendars/.*/events$"}
+                self.sim.set_fault(status, path)
+                event = self.meeting(name=f"For {status}")
+                other = self.meeting(name=f"Beside {status}")
+                self.cron()
+                links = event.sync_link_ids, other.sync_link_ids
+                self.assertEqual(links[1].state, "synced", "one write of two")
+                self.assertEqual(links[0].state, "failed" if failed else "pending")
+                self.assertIn(failed, links[0].error or "")
+                self.assertEqual(self.account.state, state)
+                self.assertIn(told, self.account.attention or "")
+                self.account._clear_attention()
+                self.env["calendar.sync.quota"].search([]).unlink()
+                self.account.write(
+                    {"state": "active", "failures": 0, "push_after": False}
+                )
+                links[0].action_retry()
+                self.cron()
+                self.assertEqual(links[0].state, "synced")
+                self.assertIn(f"For {status}", self.there())
+
     def test_a_disconnected_profile_asks_to_connect_again(self):
         self.meeting(name="Waits")
         self.sim.disconnect_profile("ann")

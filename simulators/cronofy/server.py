@@ -513,6 +513,8 @@ class CronofySimulator(Simulator):
             profile = self.store.person(person).profiles[0]
             for row in self.store.link(profile).conferencing:
                 row["profile_connected"] = False
+                # Cronofy, developers/api/identity/userinfo; cronofy-csharp
+                row["profile_relink_url"] = f"{self.url}/relink/{profile.id}"
             self._tell_account(profile, "conferencing_profile_disconnected")
 
     @control

@@ -761,7 +761,14 @@ def test_external_events_take_elevated_access(sim, calendar):
     (event,) = client.read_events().all()
     assert (event["event_uid"], event["summary"]) == (uid, "Changed")
     assert "event_id" not in event
-    client.delete_external_event(calendar, uid)
+    with pytest.raises(PyCronofyPartialSuccessError) as partial:
+        client.batch(
+            BatchBuilder()
+            .delete_external_event(calendar, uid)
+            .delete_external_event(calendar, "m1")
+        )
+    statuses = [entry.status() for entry in partial.value.batch_response.entries]
+    assert statuses == [202, 422]
     assert client.read_events().all() == []
     with pytest.raises(PyCronofyRequestError) as gone:
         client.upsert_event(calendar, external(uid))

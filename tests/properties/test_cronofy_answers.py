@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from calsync import errors
 from calsync.errors import SyncError
 from calsync.intervals import Interval
-from calsync.providers.cronofy import CronofyProvider
+from calsync.providers.cronofy import CronofyProvider, notification
 from calsync.transport import Limiter, Reply
 from calsync.values import (
     Application,
@@ -181,6 +181,18 @@ def check(name, result):
         assert all(isinstance(v, (RemoteEvent, SyncError)) for v in result.values())
     elif name == "changes":
         assert result[-1].token and all(page.full for page in result)
+
+
+told = st.dictionaries(
+    st.sampled_from(("notification", "channel")),
+    values | st.dictionaries(st.sampled_from(("type", "callback_url")), values),
+).map(lambda value: json.dumps(value).encode())
+
+
+@given(bodies | told)
+def test_any_notification(body):
+    kind, address = notification(body)
+    assert isinstance(kind, str) and isinstance(address, str)
 
 
 # ------------------------------------------------------------------ batches, in parts
