@@ -15,7 +15,7 @@ from tests.live.google import Google
 pytestmark = pytest.mark.sends_malformed
 
 ANN = "ann@example.com"
-NOT_YET = {"occurrence-more-public", "yearly-by-monthday"}
+NOT_YET = {"occurrence-more-public"}
 SCOPE = "https://www.googleapis.com/auth/calendar"
 NEEDED = [".events", ".calendarlist.readonly", ".freebusy", ".app.created"]
 
