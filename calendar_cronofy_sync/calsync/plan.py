@@ -89,6 +89,8 @@ class Policy:
     window: Window
     #: read new events of this calendar into Odoo
     source: bool = True
+    #: remote ids that are read from any calendar: dates of series that Odoo made
+    ours: frozenset[str] = frozenset()
     #: may the account write to the calendar?
     writable: bool = True
     private: bool = False
@@ -265,7 +267,7 @@ def _plan_new(remote: RemoteEvent, policy: Policy) -> Action:
     about = {"remote_id": remote.remote_id, "remote": remote}
     if remote.cancelled:
         return Action(kind="skip", reason="cancelled", **about)
-    if not policy.source:
+    if not policy.source and remote.remote_id not in policy.ours:
         return Action(kind="skip", reason="not a source", **about)
     if remote.problem:
         return Action(kind="fail", reason=remote.problem, **about)

@@ -270,8 +270,22 @@ class CalendarSyncRun(models.Model):
             work.policy,
             matches=self._matches(work, new, first=first) if new else {},
             protected=self._protected(rows),
+            ours=frozenset() if calendar.is_source else self._made_here(calendar, new),
         )
         return plan(links, flat, pending, work.policy)
+
+    def _made_here(self, calendar, events):
+        """Those that are dates of series which Odoo made, whatever they are now."""
+        masters = {event.master_id for event in events} - {""}
+        rows = self.env["calendar.sync.link"].search(
+            [
+                ("calendar_id", "=", calendar.id),
+                ("series_id.remote_id", "in", list(masters)),
+                ("origin", "=", "odoo"),
+            ]
+        )
+        ours = set(rows.series_id.mapped("remote_id"))
+        return frozenset(e.remote_id for e in events if e.master_id in ours)
 
     def _links(self, calendar, remote_ids):
         Link = self.env["calendar.sync.link"]
