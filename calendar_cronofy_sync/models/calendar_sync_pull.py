@@ -418,7 +418,7 @@ class CalendarSyncRun(models.Model):
         series = self._series_of(work.calendar, item.remote_id, known)
         if series.base and not series.master:
             self._take_sent(series, item)
-        if not series.master:
+        if not series.master or not series.master["recurrence"]:
             self._first_of(series, item)
         elif series._said_ourselves(item):
             series._take_written(
@@ -474,6 +474,8 @@ class CalendarSyncRun(models.Model):
         if item.cancelled and series.origin == "odoo" and series.state == "pending":
             series._renew()  # changed here meanwhile, which wins
             return []
+        if item.fields and not item.cancelled and series._alive():
+            self._last_one(series, item)
         listed = {event.remote_id for event in alone if not event.cancelled}
         kept = {}
         if item.cancelled and not series.base:
@@ -498,6 +500,25 @@ class CalendarSyncRun(models.Model):
             if link.remote_id not in ids
         ]
         return [*cancelled, *own] if item.cancelled else [*cancelled, item]
+
+    def _last_one(self, series, item):
+        """A series that stops repeating is its first occurrence, or the first one that
+        is left."""
+        links = series.link_ids.filtered("event_id").sorted("original_start")
+        start = moment(item.fields.when.start)
+        same = links.filtered(lambda link: link.original_start == start)
+        if series.origin == "odoo":
+            series._changed_remotely(series._remote_master(), item)
+        if (link := (same or links)[:1]) and not self._links(
+            series.calendar_id, [item.remote_id]
+        ):
+            link.write(
+                {
+                    "remote_id": item.remote_id,
+                    "series_id": False,
+                    "original_start": False,
+                }
+            )
 
     def _lay_out(self, work, touched, ended, alone=()):
         """The occurrences of series that changed, and what they left behind.
@@ -621,28 +642,32 @@ class CalendarSyncRun(models.Model):
 
     def _cut_off(self, work, tail, ended):
         """What the other parts of a series that was split have to give to a new part:
-        {series: links} to the dates that they do not have any more, or will not have
-        once they are told."""
+        {series: links} to the dates that they do not have any more; where none has been
+        cut yet, those that will be lost once that is told."""
         first = tail._remote_master().fields.when
-        begin, found = moment(work.policy.window.start), {}
+        gone, later = {}, {}
         for part in self._parts(work, tail.remote_id) - tail:
-            master, kept = part._remote_master(), set()
+            master = part._remote_master()
             if master is None or master.fields is None:
                 continue
-            when = master.fields.when
+            when, kept = master.fields.when, frozenset()
             if part not in ended and part._alive():
                 window = self._reach(work, part, None, master)
                 try:
                     kept = serieses.dates(master.recurrence, when, window)
                 except UNREADABLE:
                     continue
-            kept = serieses.before(kept, when, first)
-            found[part] = [
-                link
-                for link in part.link_ids
-                if link.original_start not in kept and link.original_start > begin[:10]
-            ]
-        return found
+            gone[part] = self._not_in(part, kept, work)
+            later[part] = self._not_in(part, serieses.before(kept, when, first), work)
+        return gone if any(gone.values()) else later
+
+    def _not_in(self, series, dates, work):
+        begin = moment(work.policy.window.start)[:10]
+        return [
+            link
+            for link in series.link_ids
+            if link.original_start not in dates and link.original_start > begin
+        ]
 
     def _left_behind(self, series, result, window):
         """Links to occurrences that the rule does not have any more."""
