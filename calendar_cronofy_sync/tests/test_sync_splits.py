@@ -384,6 +384,50 @@ class TestSyncBrokenSeries(SeriesCase):
             self.assertEqual(found[name].stop, found[name].start)
         self.assertQuiet()
 
+    def test_tombstones_in_full_lists_are_nothing(self):
+        self.put(remote_id="event1", name="Lunch")
+        self.put(remote_id="event2", name="Dinner")
+        self.sync()
+        self.server.remove(ANN, "event1")
+        self.sim.set_paging(tombstones=True)
+        self.sim.expire_tokens("sync")
+        self.sync()
+        self.sim.expire_tokens("sync")
+        self.assertQuiet()
+        names = self.account.link_ids.mapped("event_id.name")
+        self.assertEqual(names, ["Dinner"])
+
+    def test_whole_days_of_a_room_are_whole_days(self):
+        room = "c_room@resource.calendar.google.com"
+        self.server.add_calendar(ANN, room)
+        self.env["calendar.sync.calendar"].create(
+            {
+                "account_id": self.account.id,
+                "remote_id": room,
+                "name": "Room",
+                "access_role": "owner",
+                "is_source": True,
+            }
+        )
+        day = self.at(3).start.date()
+        days = When(day, day + timedelta(days=2))
+        self.put(room, "event1", name="Trade fair", when=days)
+        daily = {"recurrence": ("RRULE:FREQ=DAILY;COUNT=3",)}
+        days = When(day, day + timedelta(days=1))
+        self.put(room, "event2", name="Closed", when=days, **daily)
+        self.sync()
+        fair = self.env["calendar.event"].search([("name", "=", "Trade fair")])
+        self.assertTrue(fair.allday)
+        self.assertEqual(fair.start_date, day)
+        self.assertEqual(fair.stop_date, day + timedelta(days=1))
+        events = self.events()
+        self.assertEqual(len(events), 3)
+        self.assertEqual(set(events.mapped("allday")), {True})
+        events[1].with_user(self.ann).write({"name": "Open"})
+        self.sync()
+        self.assertIn("Open", [event.fields.name for event in self.remote(room)])
+        self.assertQuiet()
+
     def test_cancelled_series_in_full_lists_are_nothing(self):
         master, events = self.synced()
         self.server.remove(ANN, master.remote_id)
