@@ -353,10 +353,14 @@ class CalendarSyncRun(models.Model):
         if self.account_id.recurrence_policy == "original":
             return self._originals(work.calendar, self._singles(work, items, listing))
         known = self._known_series(work, items)
+        single = self._single_here(work, items)
         flat, touched, ended, alone = [], {}, {}, []
         exceptions = defaultdict(list)
         for item in items:
-            if item.master_id and item.original_start is not None:
+            if item.remote_id in single or item.master_id in single:
+                # a series only there, and about to end there, too
+                flat += [] if item.master_id else [item]
+            elif item.master_id and item.original_start is not None:
                 exceptions[item.master_id].append(item)
             elif item.recurrence and not item.cancelled:
                 unknown = item.remote_id not in known
@@ -367,6 +371,13 @@ class CalendarSyncRun(models.Model):
                     touched[known[item.remote_id]] = None
                 else:
                     self._take_master(work, item, known, touched)
+            elif (
+                item.remote_id in known
+                and not item.cancelled
+                and known[item.remote_id]._is_single_still()
+            ):
+                known.pop(item.remote_id)._back_to_single()
+                flat.append(item)
             elif item.remote_id in known:
                 ended[known[item.remote_id]] = item
             else:
@@ -456,6 +467,12 @@ class CalendarSyncRun(models.Model):
         )
         return {series.remote_id: series for series in found}
 
+    def _single_here(self, work, items):
+        """The ids of series that have become single appointments in Odoo."""
+        ids = {item.remote_id for item in items} | {item.master_id for item in items}
+        links = self._links(work.calendar, list(ids - {""}))
+        return {link.remote_id for link in links if (link.base or {}).get("repeating")}
+
     def _series_of(self, calendar, master_id, known=None):
         Series = self.env["calendar.sync.series"]
         series = known.get(master_id) if known is not None else None
@@ -535,13 +552,17 @@ class CalendarSyncRun(models.Model):
                 laid[series] = (before, window, *self._dates(work, series, window))
         # who takes over what, before anything is given up
         for series, (before, _window, events, _whole) in laid.items():
-            self._keep_records(work, series, before, events, ended)
+            if series.origin != "odoo" or series._moved_remotely(before):
+                self._keep_records(work, series, before, events, ended)
         flat = []
         for series, item in ended.items():
             flat += self._ended_series(series, item, alone)
         for series, (before, window, events, whole) in laid.items():
             if series.origin == "odoo" and before is not None:
                 series._changed_remotely(before, series._remote_master())
+            if series.origin == "odoo":
+                flat += self._already_here(series, events)
+                continue
             flat += events
             if whole:
                 flat += self._left_behind(series, events, window)
@@ -568,6 +589,18 @@ class CalendarSyncRun(models.Model):
         elif series.state == "failed":
             series.write({"state": "synced", "error": False})
         return events, not errors
+
+    def _already_here(self, series, result):
+        """Which dates there are, Odoo says where it leads: what it does not have (any
+        more) is no news, unless somebody has changed it there since."""
+        links = {link.remote_id for link in series.link_ids}
+        waiting = series.state == "pending"
+        return [
+            event
+            for event in result
+            if event.remote_id in links
+            or not (waiting or event.etag.startswith(serieses.DERIVED))
+        ]
 
     def _reach(self, work, series, before, master):
         """The window, as far as the series has occurrences here: a recurrence of Odoo
