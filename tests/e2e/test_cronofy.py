@@ -204,6 +204,24 @@ def test_a_notification_makes_the_account_due(ann, odoo, admin, cronofy):
     assert ann.here() == ["Came in"]
 
 
+def test_who_asks_cronofy_to_be_forgotten(ann, odoo, admin, cronofy, new_page, shot):
+    admin.call("ir.config_parameter", "set_param", "web.base.url", odoo.url)
+    ann.connect("two_way")
+    ann.enter("Lunch", next_week(1, 12))
+    ann.sync()
+    assert ann.here() == ["Lunch"]
+    assert cronofy.wait_for_mail()
+    cronofy.request_erasure(ann.login)
+    assert cronofy.wait_for_mail(20)
+    # two calendars, two channels: the second is not known any more by then
+    assert [delivery["status"] for delivery in cronofy.deliveries()][-2:] == [200, 200]
+    assert (ann.account["state"], ann.here(), ann.calendars()) == ("revoked", [], {})
+    page = new_page(ann.login)
+    page.goto(f"/odoo/calendar-connections/{ann.account['id']}")
+    expect(page.locator("[name=attention]")).to_contain_text("forget you")
+    shot(page, "forgotten")
+
+
 def test_a_video_service(ann, new_page, shot):
     """Connected from the form, on Cronofy's page and back."""
     ann.connect("two_way")
