@@ -10,13 +10,14 @@
     "depends": ["calendar", "hr_recruitment"],
     "external_dependencies": {
         "python": [
-            "google-api-python-client",
-            "google-auth",
-            "google-auth-httplib2",
-            "google-auth-oauthlib",
-            "cryptography",
-            "python-dateutil",
-            "requests",
+            # each bound is a version that ./run test bounds has passed with
+            "cryptography>=3.4.8",
+            # older ones do not know the scope calendar.app.created
+            "google-api-python-client>=2.165",
+            "google-auth>=2.23",
+            "google-auth-httplib2>=0.2",
+            "google-auth-oauthlib>=1.2",
+            "requests>=2.25.1",
         ],
     },
     "data": [

@@ -1,11 +1,12 @@
 """What must not be in the tree, and what must agree: part of ``./run lint``.
 
 No host of a package registry, no path of the machine it was written on, no secret, no
-trailing blanks; the requirements file names what the manifest names, and Odoo's own
-test runner gets to see every test.
+trailing blanks; requirements and README are what the manifest makes them, and Odoo's
+own test runner gets to see every test.
 """
 
 import ast
+import hashlib
 import re
 import subprocess
 import sys
@@ -31,6 +32,11 @@ SECRETS = {
     "a Google token": r"\b(ya29\.[\w-]{40,}|1//0[\w-]{40,})",
     "a GitHub token": r"\bgh[pousr]_\w{30,}",
     "an Amazon key": r"\bAKIA[A-Z0-9]{16}\b",
+}
+# by oca-gen-addon-readme, of the OCA's maintainer-tools
+GENERATED = {
+    Path(ADDON.name, "README.rst"),
+    Path(ADDON.name, "static", "description", "index.html"),
 }
 BINARY = {".png", ".ico", ".gif", ".jpg", ".woff", ".woff2", ".gz", ".zip"}
 
@@ -75,24 +81,37 @@ def found_in(path: Path, rules: list[tuple[str, re.Pattern]]) -> Iterator[str]:
         for what, pattern in rules:
             if match := pattern.search(line):
                 yield f"{name}:{number}: {what}: {match[0][:20]}"
-        if line != line.rstrip():
+        if line != line.rstrip() and name not in GENERATED:
             yield f"{name}:{number}: blanks at the end of the line"
+    if name in GENERATED:
+        return
     if text and (not text.endswith("\n") or text.endswith("\n\n")):
         yield f"{name}: does not end with one newline"
 
 
 def requirements() -> Iterator[str]:
+    """The file is what the OCA generates: the manifest's, in order."""
     manifest = ast.literal_eval((ADDON / "__manifest__.py").read_text())
-    declared = set(manifest["external_dependencies"]["python"])
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    lines = [line for line in lines if line and not line.startswith("#")]
-    listed = {re.split(r"[<>=!~ ]", line)[0] for line in lines}
-    for name in sorted(declared ^ listed):
-        where = "requirements.txt" if name in declared else "the manifest"
-        yield f"{name}: missing in {where}"
-    for line in lines:
-        if re.search(r"==|<|~=", line):
-            yield f"requirements.txt: {line}: lower bounds only"
+    declared = sorted(manifest["external_dependencies"]["python"])
+    heading = "# generated from manifests external_dependencies"
+    path = ROOT / "requirements.txt"
+    wanted = "\n".join([heading, *declared, ""])
+    if "--fix" in sys.argv:
+        path.write_text(wanted)
+    elif path.read_text() != wanted:
+        yield "requirements.txt: differs from the manifest: ./run lint --fix"
+    for line in declared:
+        if not re.fullmatch(r"[a-z0-9-]+>=[0-9.]+", line):
+            yield f"__manifest__.py: {line}: a lower bound, and nothing else"
+
+
+def readme() -> Iterator[str]:
+    """The digest of what it was generated from, as oca-gen-addon-readme takes it."""
+    digest = hashlib.sha256()
+    for path in [ADDON / "__manifest__.py", *sorted((ADDON / "readme").glob("*.md"))]:
+        digest.update(str(path.relative_to(ADDON)).encode() + path.read_bytes())
+    if digest.hexdigest() not in (ADDON / "README.rst").read_text():
+        yield f"{ADDON.name}/README.rst: older than readme/: oca-gen-addon-readme"
 
 
 def odoo_tests() -> Iterator[str]:
@@ -107,7 +126,7 @@ def odoo_tests() -> Iterator[str]:
 def main() -> int:
     rules = forbidden()
     complaints = [text for path in files() for text in found_in(path, rules)]
-    complaints += [*requirements(), *odoo_tests()]
+    complaints += [*requirements(), *readme(), *odoo_tests()]
     for text in complaints:
         sys.stdout.write(text + "\n")
     return bool(complaints)

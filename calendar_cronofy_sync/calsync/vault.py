@@ -47,7 +47,7 @@ class Vault:
         :raises KeyUnavailable: sealed with another key, or damaged
         """
         try:
-            return json.loads(self._fernet.decrypt(sealed))
+            return json.loads(self._fernet.decrypt(bytes(sealed, "utf-8")))
         except (InvalidToken, TypeError, ValueError):
             raise KeyUnavailable from None
 
@@ -57,7 +57,7 @@ class Vault:
         :raises KeyUnavailable: sealed with another key, or damaged
         """
         try:
-            return self._fernet.rotate(sealed).decode()
+            return self._fernet.rotate(bytes(sealed, "utf-8")).decode()
         except (InvalidToken, TypeError, ValueError):
             raise KeyUnavailable from None
 

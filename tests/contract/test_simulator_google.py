@@ -2043,7 +2043,12 @@ def flow(sim, monkeypatch):
             "token_uri": sim.url + "/token",
         }
     }
-    return Flow.from_client_config(config, [EVENTS, LIST], redirect_uri=CALLBACK)
+    return Flow.from_client_config(
+        config,
+        [EVENTS, LIST],
+        redirect_uri=CALLBACK,
+        autogenerate_code_verifier=True,  # the default of later versions
+    )
 
 
 def official(sim, user=ANN, *scopes):

@@ -3,9 +3,14 @@
  * browser knows one that the list holds, the page is loaded again in that zone.
  * Without this script the zone is chosen from the list.
  */
-document.addEventListener("DOMContentLoaded", () => {
+document.addEventListener("DOMContentLoaded", function () {
+    "use strict";
     const form = document.querySelector("form[data-zone]");
-    if (!form || form.dataset.chosen || new URLSearchParams(location.search).has("tz")) {
+    if (
+        !form ||
+        form.dataset.chosen ||
+        new URLSearchParams(location.search).has("tz")
+    ) {
         return;
     }
     const own = Intl.DateTimeFormat().resolvedOptions().timeZone;

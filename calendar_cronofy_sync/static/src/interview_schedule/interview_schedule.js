@@ -1,16 +1,16 @@
-import { Component, onWillStart, onWillUnmount, useRef, useState } from "@odoo/owl";
-import { _t } from "@web/core/l10n/translation";
-import { MultiRecordSelector } from "@web/core/record_selectors/multi_record_selector";
-import { registry } from "@web/core/registry";
-import { useService } from "@web/core/utils/hooks";
-import { standardActionServiceProps } from "@web/webclient/actions/action_service";
-import { ScheduleModel } from "./schedule_model";
+import {Component, onWillStart, onWillUnmount, useRef, useState} from "@odoo/owl";
+import {_t} from "@web/core/l10n/translation";
+import {MultiRecordSelector} from "@web/core/record_selectors/multi_record_selector";
+import {registry} from "@web/core/registry";
+import {useService} from "@web/core/utils/hooks";
+import {standardActionServiceProps} from "@web/webclient/actions/action_service";
+import {ScheduleModel} from "./schedule_model";
 
 /** The dialog in which a recruiter finds a time, and books or offers it. */
 export class InterviewSchedule extends Component {
     static template = "calendar_cronofy_sync.InterviewSchedule";
-    static components = { MultiRecordSelector };
-    static props = { ...standardActionServiceProps };
+    static components = {MultiRecordSelector};
+    static props = {...standardActionServiceProps};
 
     setup() {
         this.orm = useService("orm");
@@ -20,14 +20,16 @@ export class InterviewSchedule extends Component {
         this.model = useState(
             new ScheduleModel(this.orm, this.props.action.params.interview_id)
         );
-        this.state = useState({ hold: false, asked: [] });
+        this.state = useState({hold: false, asked: []});
         onWillStart(async () => {
             await this.model.load();
             this.state.hold = this.parameters.hold;
         });
         // what was found and not used tells when people are busy
         onWillUnmount(() =>
-            this.orm.silent.call("hr.interview", "action_forget_search", [[this.model.id]])
+            this.orm.silent.call("hr.interview", "action_forget_search", [
+                [this.model.id],
+            ])
         );
     }
 
@@ -40,8 +42,8 @@ export class InterviewSchedule extends Component {
     }
 
     get weekTitle() {
-        const format = { day: "numeric", month: "long" };
-        const stop = this.model.week.plus({ days: 6 });
+        const format = {day: "numeric", month: "long"};
+        const stop = this.model.week.plus({days: 6});
         return `${this.model.week.toLocaleString(format)} – ${stop.toLocaleString({
             ...format,
             year: "numeric",
@@ -55,7 +57,7 @@ export class InterviewSchedule extends Component {
             marks.push({
                 hour,
                 top: (100 * (hour - first)) / (last - first),
-                label: this.model.week.set({ hour: hour % 24 }).toLocaleString({
+                label: this.model.week.set({hour: hour % 24}).toLocaleString({
                     hour: "numeric",
                     minute: "numeric",
                 }),
@@ -65,12 +67,12 @@ export class InterviewSchedule extends Component {
     }
 
     dayTitle(day) {
-        return day.toLocaleString({ weekday: "short", day: "numeric", month: "numeric" });
+        return day.toLocaleString({weekday: "short", day: "numeric", month: "numeric"});
     }
 
     slotLabel(day, slot) {
         return _t("%(day)s, %(time)s, free: %(names)s", {
-            day: day.toLocaleString({ weekday: "long", day: "numeric", month: "long" }),
+            day: day.toLocaleString({weekday: "long", day: "numeric", month: "long"}),
             time: slot.label,
             names: slot.names.join(", "),
         });
@@ -82,7 +84,7 @@ export class InterviewSchedule extends Component {
         }
         const busy = lane.blocks.map((block) => block.label).join(", ");
         return busy
-            ? _t("%(name)s is busy: %(times)s", { name: lane.person.name, times: busy })
+            ? _t("%(name)s is busy: %(times)s", {name: lane.person.name, times: busy})
             : _t("%s has no entries", lane.person.name);
     }
 
@@ -128,11 +130,11 @@ export class InterviewSchedule extends Component {
         if (number && !(Number(value) >= 0 && value !== "")) {
             return;
         }
-        return this.model.change({ [name]: number ? Number(value) : value });
+        return this.model.change({[name]: number ? Number(value) : value});
     }
 
     get panels() {
-        return this.parameters.panels.map(({ user_ids, required }) => ({
+        return this.parameters.panels.map(({user_ids, required}) => ({
             user_ids,
             required,
         }));
@@ -151,7 +153,7 @@ export class InterviewSchedule extends Component {
     }
 
     addPanel() {
-        return this.model.setPanels([...this.panels, { user_ids: [], required: 0 }]);
+        return this.model.setPanels([...this.panels, {user_ids: [], required: 0}]);
     }
 
     removePanel(index) {
@@ -160,7 +162,7 @@ export class InterviewSchedule extends Component {
 
     leaveOut(person, out) {
         const command = out ? [4, person.id] : [3, person.id];
-        return this.model.change({ left_out_user_ids: [command] });
+        return this.model.change({left_out_user_ids: [command]});
     }
 
     async askToConnect(person) {
@@ -200,7 +202,8 @@ export class InterviewSchedule extends Component {
         }
         ev.preventDefault();
         const target = days[column + step[0]];
-        const next = target && target.slots[Math.min(row + step[1], target.slots.length - 1)];
+        const next =
+            target && target.slots[Math.min(row + step[1], target.slots.length - 1)];
         if (next) {
             this.state.current = next.id;
             this.week.el.querySelector(`[data-slot="${next.id}"]`).focus();
@@ -219,9 +222,9 @@ export class InterviewSchedule extends Component {
             await this.model.load(); // show what is still free, then say why
             throw error;
         }
-        this.notification.add(_t("The interview is booked."), { type: "success" });
-        await this.action.doAction({ type: "ir.actions.act_window_close" });
-        await this.action.doAction({ type: "ir.actions.client", tag: "soft_reload" });
+        this.notification.add(_t("The interview is booked."), {type: "success"});
+        await this.action.doAction({type: "ir.actions.act_window_close"});
+        await this.action.doAction({type: "ir.actions.client", tag: "soft_reload"});
     }
 
     async offer() {
@@ -231,10 +234,10 @@ export class InterviewSchedule extends Component {
             chosen,
             this.state.hold,
         ]);
-        await this.action.doAction({ type: "ir.actions.act_window_close" });
+        await this.action.doAction({type: "ir.actions.act_window_close"});
         await this.action.doAction(composer, {
             onClose: () =>
-                this.action.doAction({ type: "ir.actions.client", tag: "soft_reload" }),
+                this.action.doAction({type: "ir.actions.client", tag: "soft_reload"}),
         });
     }
 }

@@ -2,10 +2,10 @@
  * What the scheduling dialog knows: the answer of the server, the week shown, the slots
  * chosen. Times are shown in the interview's zone.
  */
-import { markRaw } from "@odoo/owl";
-import { Mutex } from "@web/core/utils/concurrency";
+import {markRaw} from "@odoo/owl";
+import {Mutex} from "@web/core/utils/concurrency";
 
-const { DateTime } = luxon;
+const {DateTime} = luxon;
 
 const FEW = 5;
 const SQL = "yyyy-MM-dd HH:mm:ss";
@@ -30,7 +30,9 @@ export class ScheduleModel {
     async _load() {
         this.loading = true;
         try {
-            this.data = await this.orm.call("hr.interview", "get_schedule", [[this.id]]);
+            this.data = await this.orm.call("hr.interview", "get_schedule", [
+                [this.id],
+            ]);
         } finally {
             this.loading = false;
         }
@@ -46,7 +48,7 @@ export class ScheduleModel {
 
     /** Where a range begins on a weekend, this is the week that follows. */
     get firstWeek() {
-        return this.firstDay.plus({ days: 2 }).startOf("week");
+        return this.firstDay.plus({days: 2}).startOf("week");
     }
 
     change(values) {
@@ -58,18 +60,21 @@ export class ScheduleModel {
 
     setPanels(panels) {
         return this.mutex.exec(async () => {
-            await this.orm.call("hr.interview", "action_set_panels", [[this.id], panels]);
+            await this.orm.call("hr.interview", "action_set_panels", [
+                [this.id],
+                panels,
+            ]);
             await this._load();
         });
     }
 
     local(text) {
-        return DateTime.fromFormat(text, SQL, { zone: "utc" }).setZone(this.data.tz);
+        return DateTime.fromFormat(text, SQL, {zone: "utc"}).setZone(this.data.tz);
     }
 
     /** The last day of the range: a range that ends at midnight ends the day before. */
     get lastDay() {
-        return this.local(this.data.parameters.date_to).minus({ seconds: 1 });
+        return this.local(this.data.parameters.date_to).minus({seconds: 1});
     }
 
     get firstDay() {
@@ -88,7 +93,7 @@ export class ScheduleModel {
     }
 
     move(weeks) {
-        this.week = this.week.plus({ weeks });
+        this.week = this.week.plus({weeks});
     }
 
     // ------------------------------------------------------------------ the week
@@ -98,7 +103,7 @@ export class ScheduleModel {
     }
 
     get slotsOfWeek() {
-        const stop = this.week.plus({ weeks: 1 });
+        const stop = this.week.plus({weeks: 1});
         return this.data.slots.filter((slot) => {
             const start = this.local(slot.start);
             return start >= this.week && start < stop;
@@ -107,7 +112,7 @@ export class ScheduleModel {
 
     /** From which hour to which the week is drawn: its slots, else everybody's hours. */
     get hours() {
-        const stop = this.week.plus({ weeks: 1 });
+        const stop = this.week.plus({weeks: 1});
         const slots = this.slotsOfWeek.map((slot) => [slot.start, slot.stop]);
         const pairs = slots.length ? slots : this.data.people.flatMap((p) => p.hours);
         let first = 24;
@@ -128,10 +133,10 @@ export class ScheduleModel {
     get days() {
         const days = [];
         for (let n = 0; n < 7; n++) {
-            const day = this.week.plus({ days: n });
+            const day = this.week.plus({days: n});
             const slots = this.slotsOf(day);
             if (n < 5 || slots.length) {
-                days.push({ day, slots, lanes: this.lanesOf(day) });
+                days.push({day, slots, lanes: this.lanesOf(day)});
             }
         }
         return days;
@@ -156,26 +161,33 @@ export class ScheduleModel {
             blocks: person.busy
                 .filter(
                     ([a, b]) =>
-                        this.local(a) < day.endOf("day") && this.local(b) > day.startOf("day")
+                        this.local(a) < day.endOf("day") &&
+                        this.local(b) > day.startOf("day")
                 )
-                .map(([a, b]) => ({ ...this.place(day, a, b), label: this.span(a, b) })),
+                .map(([a, b]) => ({...this.place(day, a, b), label: this.span(a, b)})),
         }));
     }
 
     /** Is all of the day known? Not every service can tell as far ahead as one likes. */
     isKnown(person, day) {
-        return person.known && (!person.until || this.local(person.until) >= day.endOf("day"));
+        return (
+            person.known &&
+            (!person.until || this.local(person.until) >= day.endOf("day"))
+        );
     }
 
     /** Where in the day's column it lies, in percent. */
     place(day, start, stop) {
         const [first, last] = this.hours;
-        const begin = day.startOf("day").plus({ hours: first });
+        const begin = day.startOf("day").plus({hours: first});
         const minutes = (last - first) * 60;
         const at = (text) =>
-            Math.min(Math.max(this.local(text).diff(begin, "minutes").minutes, 0), minutes);
+            Math.min(
+                Math.max(this.local(text).diff(begin, "minutes").minutes, 0),
+                minutes
+            );
         const top = (100 * at(start)) / minutes;
-        return { top, height: (100 * at(stop)) / minutes - top };
+        return {top, height: (100 * at(stop)) / minutes - top};
     }
 
     clock(text) {
