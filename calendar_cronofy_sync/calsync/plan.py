@@ -64,6 +64,8 @@ class Link:
     shared: bool = False
     #: may this copy carry changes to the provider, as far as is known?
     writable: bool = True
+    #: is it a series at the provider still, which has become this single event here?
+    repeating: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,8 @@ class Policy:
     window: Window
     #: read new events of this calendar into Odoo
     source: bool = True
+    #: remote ids that are read from any calendar: dates of series that Odoo made
+    ours: frozenset[str] = frozenset()
     #: may the account write to the calendar?
     writable: bool = True
     private: bool = False
@@ -265,7 +269,7 @@ def _plan_new(remote: RemoteEvent, policy: Policy) -> Action:
     about = {"remote_id": remote.remote_id, "remote": remote}
     if remote.cancelled:
         return Action(kind="skip", reason="cancelled", **about)
-    if not policy.source:
+    if not policy.source and remote.remote_id not in policy.ours:
         return Action(kind="skip", reason="not a source", **about)
     if remote.problem:
         return Action(kind="fail", reason=remote.problem, **about)
@@ -352,7 +356,7 @@ def _plan_local(link: Link, local: Pending, policy: Policy) -> list[Action]:
         return [_push("delete", link, None, policy)]
     if link.remote is None:
         return [_push("insert", link, local.fields, policy)]
-    names = _difference(link.local, local.fields)
+    names = _our_changes(link, local.fields)
     if not names:
         return [Action(kind="settle", remote_id=link.remote_id, link=link)]
     if writable:
@@ -388,7 +392,7 @@ def _merge(
     their_changes = _their_changes(link, remote, link.local or ours)
     our_changes = frozenset()
     if local:  # without a base everything that differs was changed by both
-        our_changes = _difference(link.local, ours) if link.local else their_changes
+        our_changes = _our_changes(link, ours) if link.local else their_changes
     if link.sent and local:
         # what we have said ourselves is no change of theirs
         sent, now = localised(link.sent, policy), localised(ours, policy)
@@ -427,6 +431,12 @@ def _merge(
         merged = replace(ours, **values)
         actions.append(_push("patch", link, merged, policy, outgoing, remote))
     return actions
+
+
+def _our_changes(link: Link, fields: Fields) -> frozenset[str]:
+    """What was changed in Odoo; where it stopped to repeat, its time was."""
+    names = _difference(link.local, fields)
+    return names | {"when"} if link.repeating else names
 
 
 def _their_changes(
@@ -497,6 +507,7 @@ def _push(
         fields=fields,
         changed=names,
         known=(remote.fields if remote else link.remote) if verb == "patch" else None,
+        recurrence=() if link.repeating and verb == "patch" else None,
         mark=policy.marks.get(link.key, ""),
     )
     return Action(

@@ -213,7 +213,7 @@ def lay_out(
         remotely: an occurrence does not come back, so no event gets one of them
     :raises RuleUnreadable: the rule cannot be expanded
     """
-    starts = [when.start for _key, when in events]
+    starts = [when.start for _key, when in events if when.allday == first.allday]
     last = max(starts, default=first.start)
     # a rule without end has more places than Odoo made events: those are left alone
     ends = re.search(r"\b(COUNT|UNTIL)=", rule)
@@ -223,7 +223,7 @@ def lay_out(
     taken = {moment(slot): slot for slot in slots}
     blocked = [taken.pop(key) for key in list(taken) if key in gone]
     places, others = {}, []
-    for key, when in sorted(events, key=lambda pair: pair[1].start):
+    for key, when in sorted(events, key=lambda pair: moment(pair[1].start)):
         slot = taken.pop(moment(when.start), None)
         if slot is None:
             others.append(key)

@@ -284,15 +284,7 @@ class CalendarEvent(models.Model):
             policy = account.recurrence_policy
             laid_out = not PROVIDERS[account.provider].series
             if recurrence_id and policy == "series" and not laid_out:
-                series[calendar.id, recurrence_id] = {
-                    "calendar_id": calendar.id,
-                    "remote_id": self._sync_remote_id(
-                        "series", recurrence_id, calendar
-                    ),
-                    "recurrence_id": recurrence_id,
-                    "origin": "odoo",
-                    "state": "pending",
-                }
+                series.setdefault(account, set()).add(recurrence_id)
             elif not recurrence_id or policy == "series" or event_id == base_event_id:
                 singles.append(
                     {
@@ -303,7 +295,8 @@ class CalendarEvent(models.Model):
                         "state": "pending",
                     }
                 )
-        Series.sudo()._enlist(list(series.values()))
+        for account, recurrences in series.items():
+            Series.sudo()._enlist(account, recurrences)
         Link.sudo()._enlist(singles)
         # a new event would hold the links of every participant, which only their owners
         # may read
@@ -349,9 +342,16 @@ class CalendarEvent(models.Model):
                       JOIN mine m ON m.account_id = r.account_id
                      WHERE EXISTS (SELECT 1 FROM calendar_event o
                                      JOIN calendar_sync_link l ON l.event_id = o.id
+                                LEFT JOIN calendar_sync_series s
+                                       ON s.id = l.series_id
                                     WHERE o.recurrence_id = r.recurrence_id
                                       AND l.user_id = m.user_id
-                                      AND l.origin = 'remote')
+                                      AND l.origin = 'remote'
+                                      -- (not a single one that became a series)
+                                      AND s.origin IS DISTINCT FROM 'odoo'
+                                      AND (s.id IS NOT NULL
+                                           OR l.base->'remote' IS NULL
+                                           OR l.base->>'series' IS NOT NULL))
                 )
                 SELECT e.id, m.account_id, e.recurrence_id, rec.base_event_id
                   FROM taking_part t
@@ -375,9 +375,11 @@ class CalendarEvent(models.Model):
                                     WHERE h.recurrence_id = e.recurrence_id
                                       AND h.account_id = m.account_id)
                    AND NOT EXISTS (SELECT 1 FROM calendar_sync_series s
+                                     JOIN calendar_sync_calendar c
+                                       ON c.id = s.calendar_id
                                     WHERE m.recurrence_policy = 'series'
                                       AND s.recurrence_id = e.recurrence_id
-                                      AND s.calendar_id = m.target_calendar_id
+                                      AND s.account_id = m.account_id AND c.active
                                       AND s.state != 'synced')
               ORDER BY e.id
                 """,

@@ -29,6 +29,8 @@ REFUSED = timedelta(days=1)
 FORGET = "gdpr_requested"
 #: the provider cannot reach the calendar any more; what it lists is out of date
 LOST = "profile_disconnected"
+#: it has read the calendar: what is in it was changed before, and is new all the same
+READ = "profile_initial_sync_completed"
 ADDRESSES = {
     "google": "/calendar_sync/notify/google",
     "cronofy": "/calendar_sync/notify/cronofy/{token}",
@@ -192,6 +194,8 @@ class CalendarSyncChannel(models.Model):
             return
         if kind == LOST:
             self.account_id.reconcile = True
+        if kind == READ:
+            self.calendar_id._list_again()
         self._heard()
 
     def _heard(self):

@@ -75,7 +75,8 @@ class CalendarSyncLink(models.Model):
         keys = [(vals["calendar_id"], vals["remote_id"]) for vals in vals_list]
         taken = {
             (link.calendar_id.id, link.remote_id)
-            for link in self.search([("remote_id", "in", [key[1] for key in keys])])
+            for model in (self, self.env["calendar.sync.series"])
+            for link in model.search([("remote_id", "in", [key[1] for key in keys])])
         }
         for vals, key in zip(vals_list, keys, strict=True):
             if key in taken:
@@ -107,6 +108,7 @@ class CalendarSyncLink(models.Model):
             shared=bool(others.filtered(lambda link: link.user_id != self.user_id))
             or (bool(event.user_id) and event.user_id != self.user_id),
             writable=base.get("writable", True),
+            repeating=base.get("repeating", False),
         )
 
     def _recognised(self):
@@ -145,6 +147,29 @@ class CalendarSyncLink(models.Model):
                     "error": False,
                 }
             )
+
+    def _guests(self):
+        """Whom the series names of which this is to be an occurrence."""
+        return self.series_id._people() if self.series_id else {}
+
+    def _left_behind(self):
+        """Is it the place of an appointment in a series that it has left here?"""
+        series = self.series_id
+        if series.origin != "odoo":
+            return False
+        leader = series.recurrence_id
+        return not leader or leader != self.event_id.recurrence_id
+
+    def _may_repeat(self):
+        """May the remote event be made a series?"""
+        calendar = self.calendar_id
+        return (
+            calendar.active
+            and calendar.access_role in ("owner", "writer")
+            and (self.origin == "odoo" or self._organized())
+            and bool((self.base or {}).get("remote"))
+            and self.base.get("writable", True)
+        )
 
     def _organized(self):
         """Is the user the organiser? Of the copy of an Odoo meeting everybody is,

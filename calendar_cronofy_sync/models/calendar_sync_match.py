@@ -57,7 +57,7 @@ class CalendarSyncRun(models.Model):
             ]
         )
         for link in others:
-            named = frozenset((link.base or {}).get("people", {}))
+            named = frozenset((link.base or {}).get("people") or link._guests())
             for event in by_uid[link.ical_uid]:
                 if (link.original_start or "") != self._moment(event.original_start):
                     continue

@@ -270,8 +270,22 @@ class CalendarSyncRun(models.Model):
             work.policy,
             matches=self._matches(work, new, first=first) if new else {},
             protected=self._protected(rows),
+            ours=frozenset() if calendar.is_source else self._made_here(calendar, new),
         )
         return plan(links, flat, pending, work.policy)
+
+    def _made_here(self, calendar, events):
+        """Those that are dates of series which Odoo made, whatever they are now."""
+        masters = {event.master_id for event in events} - {""}
+        rows = self.env["calendar.sync.link"].search(
+            [
+                ("calendar_id", "=", calendar.id),
+                ("series_id.remote_id", "in", list(masters)),
+                ("origin", "=", "odoo"),
+            ]
+        )
+        ours = set(rows.series_id.mapped("remote_id"))
+        return frozenset(e.remote_id for e in events if e.master_id in ours)
 
     def _links(self, calendar, remote_ids):
         Link = self.env["calendar.sync.link"]
@@ -339,10 +353,14 @@ class CalendarSyncRun(models.Model):
         if self.account_id.recurrence_policy == "original":
             return self._originals(work.calendar, self._singles(work, items, listing))
         known = self._known_series(work, items)
+        single = self._single_here(work, items)
         flat, touched, ended, alone = [], {}, {}, []
         exceptions = defaultdict(list)
         for item in items:
-            if item.master_id and item.original_start is not None:
+            if item.remote_id in single or item.master_id in single:
+                # a series only there, and about to end there, too
+                flat += [] if item.master_id else [item]
+            elif item.master_id and item.original_start is not None:
                 exceptions[item.master_id].append(item)
             elif item.recurrence and not item.cancelled:
                 unknown = item.remote_id not in known
@@ -353,6 +371,13 @@ class CalendarSyncRun(models.Model):
                     touched[known[item.remote_id]] = None
                 else:
                     self._take_master(work, item, known, touched)
+            elif (
+                item.remote_id in known
+                and not item.cancelled
+                and known[item.remote_id]._is_single_still()
+            ):
+                known.pop(item.remote_id)._back_to_single()
+                flat.append(item)
             elif item.remote_id in known:
                 ended[known[item.remote_id]] = item
             else:
@@ -404,7 +429,7 @@ class CalendarSyncRun(models.Model):
         series = self._series_of(work.calendar, item.remote_id, known)
         if series.base and not series.master:
             self._take_sent(series, item)
-        if not series.master:
+        if not series.master or not series.master["recurrence"]:
             self._first_of(series, item)
         elif series._said_ourselves(item):
             series._take_written(
@@ -442,6 +467,12 @@ class CalendarSyncRun(models.Model):
         )
         return {series.remote_id: series for series in found}
 
+    def _single_here(self, work, items):
+        """The ids of series that have become single appointments in Odoo."""
+        ids = {item.remote_id for item in items} | {item.master_id for item in items}
+        links = self._links(work.calendar, list(ids - {""}))
+        return {link.remote_id for link in links if (link.base or {}).get("repeating")}
+
     def _series_of(self, calendar, master_id, known=None):
         Series = self.env["calendar.sync.series"]
         series = known.get(master_id) if known is not None else None
@@ -460,6 +491,8 @@ class CalendarSyncRun(models.Model):
         if item.cancelled and series.origin == "odoo" and series.state == "pending":
             series._renew()  # changed here meanwhile, which wins
             return []
+        if item.fields and not item.cancelled and series._alive():
+            self._last_one(series, item)
         listed = {event.remote_id for event in alone if not event.cancelled}
         kept = {}
         if item.cancelled and not series.base:
@@ -485,6 +518,25 @@ class CalendarSyncRun(models.Model):
         ]
         return [*cancelled, *own] if item.cancelled else [*cancelled, item]
 
+    def _last_one(self, series, item):
+        """A series that stops repeating is its first occurrence, or the first one that
+        is left."""
+        links = series.link_ids.filtered("event_id").sorted("original_start")
+        start = moment(item.fields.when.start)
+        same = links.filtered(lambda link: link.original_start == start)
+        if series.origin == "odoo":
+            series._changed_remotely(series._remote_master(), item)
+        if (link := (same or links)[:1]) and not self._links(
+            series.calendar_id, [item.remote_id]
+        ):
+            link.write(
+                {
+                    "remote_id": item.remote_id,
+                    "series_id": False,
+                    "original_start": False,
+                }
+            )
+
     def _lay_out(self, work, touched, ended, alone=()):
         """The occurrences of series that changed, and what they left behind.
 
@@ -500,13 +552,17 @@ class CalendarSyncRun(models.Model):
                 laid[series] = (before, window, *self._dates(work, series, window))
         # who takes over what, before anything is given up
         for series, (before, _window, events, _whole) in laid.items():
-            self._keep_records(work, series, before, events, ended)
+            if series.origin != "odoo" or series._moved_remotely(before):
+                self._keep_records(work, series, before, events, ended)
         flat = []
         for series, item in ended.items():
             flat += self._ended_series(series, item, alone)
         for series, (before, window, events, whole) in laid.items():
             if series.origin == "odoo" and before is not None:
                 series._changed_remotely(before, series._remote_master())
+            if series.origin == "odoo":
+                flat += self._already_here(series, events)
+                continue
             flat += events
             if whole:
                 flat += self._left_behind(series, events, window)
@@ -533,6 +589,18 @@ class CalendarSyncRun(models.Model):
         elif series.state == "failed":
             series.write({"state": "synced", "error": False})
         return events, not errors
+
+    def _already_here(self, series, result):
+        """Which dates there are, Odoo says where it leads: what it does not have (any
+        more) is no news, unless somebody has changed it there since."""
+        links = {link.remote_id for link in series.link_ids}
+        waiting = series.state == "pending"
+        return [
+            event
+            for event in result
+            if event.remote_id in links
+            or not (waiting or event.etag.startswith(serieses.DERIVED))
+        ]
 
     def _reach(self, work, series, before, master):
         """The window, as far as the series has occurrences here: a recurrence of Odoo
@@ -607,28 +675,32 @@ class CalendarSyncRun(models.Model):
 
     def _cut_off(self, work, tail, ended):
         """What the other parts of a series that was split have to give to a new part:
-        {series: links} to the dates that they do not have any more, or will not have
-        once they are told."""
+        {series: links} to the dates that they do not have any more; where none has been
+        cut yet, those that will be lost once that is told."""
         first = tail._remote_master().fields.when
-        begin, found = moment(work.policy.window.start), {}
+        gone, later = {}, {}
         for part in self._parts(work, tail.remote_id) - tail:
-            master, kept = part._remote_master(), set()
+            master = part._remote_master()
             if master is None or master.fields is None:
                 continue
-            when = master.fields.when
+            when, kept = master.fields.when, frozenset()
             if part not in ended and part._alive():
                 window = self._reach(work, part, None, master)
                 try:
                     kept = serieses.dates(master.recurrence, when, window)
                 except UNREADABLE:
                     continue
-            kept = serieses.before(kept, when, first)
-            found[part] = [
-                link
-                for link in part.link_ids
-                if link.original_start not in kept and link.original_start > begin[:10]
-            ]
-        return found
+            gone[part] = self._not_in(part, kept, work)
+            later[part] = self._not_in(part, serieses.before(kept, when, first), work)
+        return gone if any(gone.values()) else later
+
+    def _not_in(self, series, dates, work):
+        begin = moment(work.policy.window.start)[:10]
+        return [
+            link
+            for link in series.link_ids
+            if link.original_start not in dates and link.original_start > begin
+        ]
 
     def _left_behind(self, series, result, window):
         """Links to occurrences that the rule does not have any more."""

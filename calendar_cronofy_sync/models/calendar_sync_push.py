@@ -72,6 +72,7 @@ class CalendarSyncRun(models.Model):
 
     def _list_new(self):
         """Give what belongs into the target calendar and has no copy a link."""
+        self.env["calendar.sync.series"]._settle(self.account_id)
         if not self.account_id.target_calendar_id:
             return False
         return self.env["calendar.event"]._sync_enlist(self.account_id)

@@ -106,20 +106,208 @@ class CalendarSyncSeries(models.Model):
             self.invalidate_model(["state", "error"])
         return bool(marked)
 
+    # ------------------------------------------------------------
+    # Which series a recurrence of Odoo is
+    # ------------------------------------------------------------
+
     @api.model
-    def _enlist(self, vals_list):
-        """Create what is not there yet; mark what is."""
-        for vals in vals_list:
-            known = self.search(
-                [
-                    ("calendar_id", "=", vals["calendar_id"]),
-                    ("recurrence_id", "=", vals["recurrence_id"]),
-                ]
+    def _enlist(self, account, recurrence_ids):
+        """See to it that these recurrences of Odoo are series of the account: one that
+        is there already, the single appointment that became one, or else a new one."""
+        for recurrence in self.env["calendar.recurrence"].browse(
+            sorted(recurrence_ids)
+        ):
+            series = self._led_by(account, recurrence)
+            if series:
+                series.state = "pending"
+            elif not self._arrives_by_others(account, recurrence):
+                self._begin(account, recurrence)
+
+    def _led_by(self, account, recurrence):
+        """The series of the account that this recurrence leads; one whose own is gone
+        goes on with the recurrence that its appointments have now."""
+        domain = [("account_id", "=", account.id), ("calendar_id.active", "=", True)]
+        series = self.search([*domain, ("recurrence_id", "=", recurrence.id)], limit=1)
+        if not series:
+            left = recurrence.calendar_event_ids.sync_link_ids.series_id
+            series = left.filtered(
+                lambda one: (
+                    one.account_id == account
+                    and one.origin == "odoo"
+                    and one.calendar_id.active
+                    and not one.recurrence_id
+                )
+            )[:1]
+            series.recurrence_id = recurrence
+        return series
+
+    def _arrives_by_others(self, account, recurrence):
+        """Is it the series of somebody else's appointment that this account holds a
+        guest's copy of? Then the provider brings the copies of the others, too."""
+        links = recurrence.calendar_event_ids.sync_link_ids
+        mine = links.filtered(
+            lambda link: (
+                link.account_id == account and link.ical_uid and not link._organized()
             )
-            if known:
-                known.state = "pending"
-            else:
-                self.create(vals)
+        )
+        return any(
+            link.ical_uid in mine.mapped("ical_uid")
+            and link.account_id.state != "revoked"
+            and link._organized()
+            for link in links - mine
+        )
+
+    def _begin(self, account, recurrence):
+        """A new series, which begins as the single appointment that became one."""
+        links = recurrence.calendar_event_ids.sync_link_ids.filtered(
+            lambda link: link.account_id == account and not link.series_id
+        )
+        links.filtered(lambda link: not link.base and not link.etag).unlink()
+        links = links.exists()
+        if any(not link.etag for link in links):
+            return  # on its way, and nobody knows yet whether it arrived
+        links = links.filtered(
+            lambda link: link._may_repeat() and link.event_id.follow_recurrence
+        )
+        first = recurrence.base_event_id
+        link = links.filtered(lambda link: link.event_id == first)[:1] or links[:1]
+        calendar = link.calendar_id or account.target_calendar_id
+        values = {
+            "calendar_id": calendar.id,
+            "recurrence_id": recurrence.id,
+            "origin": "odoo",
+            "state": "pending",
+        }
+        if not link:
+            remote_id = self.env["calendar.event"]._sync_remote_id(
+                "series", recurrence.id, calendar
+            )
+            self.create({**values, "remote_id": remote_id})
+            return
+        base = link.base
+        single = RemoteEvent(
+            remote_id=link.remote_id,
+            ical_uid=link.ical_uid or "",
+            etag=link.etag,
+            fields=Fields.from_json(base["remote"]),
+        )
+        series = self.create(
+            {
+                **values,
+                "remote_id": link.remote_id,
+                "generation": link.generation,
+                "master": single.to_json(),
+                "base": {"fields": base["local"], "lines": []},
+            }
+        )
+        start = single.fields.when.start
+        link.write(
+            {
+                "series_id": series.id,
+                "original_start": moment(start),
+                "remote_id": series._instance(start),
+                "state": "pending",
+            }
+        )
+
+    @api.model
+    def _settle(self, account):
+        """Let the series of the account follow their appointments: what left a series
+        is none of it any more, and what is left of one that ended goes on in its
+        place."""
+        self.env.flush_all()
+        rows = self.env.execute_query(
+            SQL(
+                """SELECT s.id, l.id
+                     FROM calendar_sync_series s
+                     JOIN calendar_sync_link l ON l.series_id = s.id
+                     JOIN calendar_event e ON e.id = l.event_id
+                    WHERE s.account_id = %s AND s.origin = 'odoo'
+                      AND (s.recurrence_id IS NULL
+                           OR e.recurrence_id IS DISTINCT FROM s.recurrence_id)
+                 ORDER BY s.id, e.active DESC, e.start, l.id""",
+                account.id,
+            )
+        )
+        left = {}
+        for series_id, link_id in rows:
+            left.setdefault(series_id, []).append(link_id)
+        for series_id, link_ids in left.items():
+            series = self.browse(series_id)
+            links = self.env["calendar.sync.link"].browse(link_ids)
+            series._follow(links)
+
+    def _follow(self, left):
+        """:param left: links to appointments that are in another recurrence, or none"""
+        account = self.account_id
+        heirs = left.filtered(
+            lambda link: (
+                link.event_id.active
+                and link.event_id._sync_belongs(
+                    account.user_id, private=account.sync_private
+                )
+            )
+        )
+        if self.master and heirs and not self._own_events():
+            heir = heirs[0]
+            recurrence = heir.event_id.recurrence_id
+            if not recurrence:
+                self._end_in(heir)
+                return
+            if not self.search(
+                [
+                    ("account_id", "=", account.id),
+                    ("recurrence_id", "=", recurrence.id),
+                ]
+            ):
+                self.write({"recurrence_id": recurrence.id, "state": "pending"})
+                return
+        left.unlink()
+        self.state = "pending"
+
+    def _end_in(self, link, *, repeating=True):
+        """The series is a single appointment now: this one.
+
+        :param repeating: it still is a series at the provider
+        """
+        master = self._remote_master()
+        base = self._agreed_here().to_json()
+        (self.link_ids - link).unlink()
+        remote_id = self.remote_id
+        link.write(
+            {
+                "series_id": False,
+                "original_start": False,
+                "remote_id": remote_id,
+                "generation": self.generation,
+                "etag": master.etag,
+                "ical_uid": master.ical_uid,
+                "state": "pending",
+                "error": False,
+                "base": {
+                    "local": base,
+                    "remote": master.fields.to_json(),
+                    "people": (link.base or {}).get("people", {}),
+                    "organized": True,
+                    "writable": True,
+                    **({"repeating": True} if repeating else {}),
+                },
+            }
+        )
+        self.unlink()
+
+    def _is_single_still(self):
+        """Was it a single appointment when both sides last agreed?"""
+        return bool(self.base) and not self.base["lines"]
+
+    def _back_to_single(self):
+        """What became a series here is a single appointment at the provider still, and
+        was changed there: as such it is looked at once more."""
+        first = self.link_ids.filtered("event_id").sorted("id")[:1]
+        if first:
+            self._end_in(first, repeating=False)
+        else:
+            self.unlink()
 
     def _made_here_and_alive(self, user):
         """Is the series led by Odoo, and has it appointments of the user left?"""
@@ -135,9 +323,22 @@ class CalendarSyncSeries(models.Model):
     def _own_events(self):
         """The events of the recurrence that the user has in their calendar."""
         account = self.account_id
+
+        def elsewhere(event):
+            return any(
+                link.series_id != self
+                and not link._left_behind()
+                and (
+                    link.account_id == account
+                    or (link.user_id == self.user_id and link.origin == "remote")
+                )
+                for link in event.sync_link_ids
+            )
+
         return self.recurrence_id.calendar_event_ids.filtered(
-            lambda event: event._sync_belongs(
-                account.user_id, private=account.sync_private
+            lambda event: (
+                event._sync_belongs(account.user_id, private=account.sync_private)
+                and not elsewhere(event)
             )
         )
 
@@ -172,6 +373,8 @@ class CalendarSyncSeries(models.Model):
         # agreed only once it is written; until then the answer may be lost
         self.base = {**base, "next": content}
         rule_changed = lines != base.get("lines") or "when" in names
+        if not base.get("lines"):
+            names |= {"when"}  # a series is repeated on the clock of a zone
         return Write(
             verb="patch",
             key=self.id,
@@ -213,7 +416,9 @@ class CalendarSyncSeries(models.Model):
         tz = recurrence.event_tz or self.user_id.tz or "UTC"
         values = {event: event._sync_fields(tz) for event in events}
         following = events.filtered("follow_recurrence") or events
-        first = self._first(recurrence, [values[event].when for event in following], tz)
+        allday = recurrence._is_allday()  # as Odoo decides it: single ones may differ
+        alike = following.filtered(lambda event: event.allday == allday) or following
+        first = self._first(recurrence, [values[event].when for event in alike], tz)
         common = {
             name: Counter(
                 getattr(values[event], name) for event in following
@@ -241,9 +446,9 @@ class CalendarSyncSeries(models.Model):
         """When the rule begins. It stays where it was while occurrences still follow
         it:
         the first one may have been moved or deleted by itself."""
-        earliest = min(times, key=lambda when: when.start)
+        earliest = min(times, key=lambda when: moment(when.start))
         base = self.base or {}
-        if base:
+        if base and base["lines"]:
             old = When.from_json(base["fields"]["when"])
             rule = base["lines"][0]
             if old.allday == earliest.allday and rule == self._rule(recurrence, old):
@@ -293,7 +498,15 @@ class CalendarSyncSeries(models.Model):
                 not in {moment(place) for place in layout.places.values()}
             ):
                 link = of[event.id]
-                link.write({"original_start": key, "remote_id": self._instance(start)})
+                # (what was written to the old place alone does not come along)
+                link.write(
+                    {
+                        "original_start": key,
+                        "remote_id": self._instance(start),
+                        "etag": False,
+                        "base": False,
+                    }
+                )
             if link:
                 link.write({"event_id": event.id, "state": "pending"})
                 kept.add(link.id)
@@ -304,8 +517,9 @@ class CalendarSyncSeries(models.Model):
                         "calendar_id": self.calendar_id.id,
                         "series_id": self.id,
                         "remote_id": self._instance(start),
+                        "ical_uid": (self.master or {}).get("ical_uid"),
                         "original_start": key,
-                        "origin": "odoo",
+                        "origin": links[:1].origin or "odoo",
                         "state": "pending",
                     }
                 )
@@ -330,57 +544,99 @@ class CalendarSyncSeries(models.Model):
 
     def _take_written(self, write, master):
         """The master was written: occurrences that follow it need no write of their
-        own."""
+        own. Those that do not follow take over what was changed in the master; whether
+        their times do as well, nobody says: so they are written once more."""
         self.ensure_one()
         if write.verb == "delete":
             self.link_ids.unlink()
             self.unlink()
             return
-        self.base = self.base.get("next") or self.base
-        sent = Fields.from_json(self.base["fields"])
-        moved = write.verb == "insert" or write.recurrence is not None
-        # what was deleted stays so as long as the dates are counted from the same start
-        gone = {} if write.verb == "insert" or "when" in write.changed else self._gone()
-        names = frozenset(FIELD_NAMES) if moved else write.changed
+        new, before = write.verb == "insert", self.base
+        after = self.base.get("next") or self.base
+        sent = Fields.from_json(after["fields"])
+        names = changed(None if new else self._agreed_here(), sent)
+        moved = new or "when" in names or before["lines"] != after["lines"]
+        self.base = after
+        exceptions = {} if new else self._remote_exceptions()
+        if moved and not new:
+            places = set(self.link_ids.mapped("original_start"))
+            exceptions = {
+                key: exception if key in places else self._cancelled(key)
+                for key, exception in exceptions.items()
+            }
         self.write(
             {
                 "master": master.to_json(),
                 # somebody may have gone on typing while the request was on its way
                 "state": "synced" if self._as_agreed() else "pending",
                 "error": False,
-                "exceptions": gone if moved else self.exceptions,
+                "exceptions": {key: one.to_json() for key, one in exceptions.items()},
             }
         )
         for link in self.link_ids:
-            start = from_moment(link.original_start)
-            ours, theirs = fields_at(sent, start), fields_at(master.fields, start)
-            base = link.base or {}
-            if base.get("local") and not moved:
-                ours = replace(
-                    Fields.from_json(base["local"]),
-                    **{name: getattr(ours, name) for name in names},
-                )
-                theirs = replace(
-                    Fields.from_json(base["remote"]),
-                    **{name: getattr(theirs, name) for name in names},
-                )
-            own = link.etag and not link.etag.startswith(DERIVED)
-            etag = link.etag if own and not moved else f"{DERIVED}{master.etag}"
-            same = link.event_id and link.event_id._sync_fields() == ours
-            link.write(
-                {
-                    "etag": etag,
-                    "ical_uid": master.ical_uid,
-                    "state": "synced" if same else "pending",
-                    "base": {
-                        "local": ours.to_json(),
-                        "remote": theirs.to_json(),
-                        "people": {},
-                        "organized": True,
-                        "writable": True,
-                    },
-                }
-            )
+            self._take_place(link, sent, names, moved, exceptions, new=new)
+
+    def _take_place(self, link, sent, names, moved, exceptions, *, new):
+        """What a link knows after its master was written."""
+        master = self._remote_master()
+        start = from_moment(link.original_start)
+        ours, theirs = fields_at(sent, start), fields_at(master.fields, start)
+        base = {} if new else link.base or {}
+        exception = exceptions.get(link.original_start)
+        there = exception.fields if exception else None
+        if there is None and base.get("remote") and self._follows_not(link):
+            there = Fields.from_json(base["remote"])
+        if there is not None:
+            here = Fields.from_json(base["local"]) if base.get("local") else there
+            ours = replace(here, **{name: getattr(ours, name) for name in names})
+            then = theirs.when
+            theirs = replace(there, **{name: getattr(theirs, name) for name in names})
+            if moved and link.event_id:
+                now = link.event_id._sync_fields().when
+                when = then if now == there.when else there.when
+                ours, theirs = replace(ours, when=when), replace(theirs, when=when)
+        own = link.etag and not link.etag.startswith(DERIVED)
+        etag = link.etag if own and not moved else f"{DERIVED}{master.etag}"
+        same = link.event_id and link.event_id._sync_fields() == ours
+        link.write(
+            {
+                "etag": etag,
+                "ical_uid": master.ical_uid,
+                "state": "synced" if same else "pending",
+                "base": {
+                    "local": ours.to_json(),
+                    "remote": theirs.to_json(),
+                    "people": base.get("people") or self._people(),
+                    "organized": True,
+                    "writable": True,
+                },
+            }
+        )
+
+    def _people(self):
+        """The guests of the series and their answers, as a link keeps them."""
+        master = self._remote_master()
+        guests = master.attendees if master else ()
+        return {
+            guest.email.lower(): guest.response
+            for guest in guests
+            if guest.email and not guest.is_resource
+        }
+
+    def _follows_not(self, link):
+        """Was something written to this occurrence alone, or may have been?"""
+        own = link.etag and not link.etag.startswith(DERIVED)
+        return own or "sent" in (link.base or {})
+
+    def _cancelled(self, key):
+        """A place that has no occurrence any more, and gets none."""
+        start = from_moment(key)
+        return RemoteEvent(
+            remote_id=self._instance(start),
+            status="cancelled",
+            master_id=self.remote_id,
+            original_start=start,
+        )
 
     def _as_agreed(self):
         events = self._own_events()
@@ -401,12 +657,19 @@ class CalendarSyncSeries(models.Model):
             for name in FIELD_NAMES
         )
 
+    def _moved_remotely(self, before):
+        """Has it another rule there, or other times, than when it was seen last?"""
+        master = self._remote_master()
+        return before is not None and (
+            before.recurrence != master.recurrence
+            or before.fields.when != master.fields.when
+        )
+
     def _changed_remotely(self, before, master):
         """A series made in Odoo was changed at the provider. When its rule or its times
         changed, Odoo's own recurrence cannot follow: the meetings stay, one by one, and
         the provider's rule leads from now on."""
-        rule = before.recurrence != master.recurrence
-        if rule or before.fields.when != master.fields.when:
+        if self._moved_remotely(before):
             events = self.recurrence_id.calendar_event_ids.with_context(**QUIET)
             recurrence = self.recurrence_id
             state = "failed" if self.state == "failed" else "synced"

@@ -36,6 +36,8 @@ from . import test_sync_match
 from . import test_sync_people
 from . import test_sync_rights
 from . import test_sync_robust
+from . import test_sync_screens
+from . import test_sync_screens_kinds
 from . import test_sync_series
 from . import test_sync_shared
 from . import test_sync_splits

@@ -84,6 +84,18 @@ class GoogleServer:
         body = google_body(write)
         self._sim.patch_event(self._owners[calendar], remote_id, body, calendar)
 
+    def split(self, calendar, remote_id, **values):
+        """Somebody changes an occurrence and all that follow."""
+        write = Write(
+            verb="patch",
+            remote_id=remote_id,
+            fields=Fields(**{"when": None, **values}),
+            changed=frozenset(values),
+        )
+        self._sim.split_series(
+            self._owners[calendar], remote_id, google_body(write), calendar
+        )
+
     def remove(self, calendar, remote_id):
         """Somebody deletes an event, and Google tells the guests."""
         owner = self._owners[calendar]

@@ -74,6 +74,30 @@ class TestCronofyNight(CronofyCase):
         self.sync()
         self.assertEqual(self.account.state, "active")
 
+    def test_what_cronofy_had_not_read_yet_comes_when_it_has(self):
+        for number in range(12):
+            self.enter(f"Lunch {number}")
+        self.sync()
+        self.sim.set_initial_sync("ann")
+        self.account.calendar_ids._list_again()
+        self.sync()
+        self.assertEqual(len(self.here_all()), 12, "nothing is deleted for it")
+        self.enter("Dinner")
+        self.sim.advance_clock(hours=1)
+        self.sync()
+        self.assertFalse(self.here("Dinner"))
+        self.sim.set_initial_sync("ann", False)
+        self.sync()
+        self.assertTrue(self.here("Dinner"))
+        # read anew after a token was good: the notification has everything listed
+        channel = self.env["calendar.sync.channel"].search(
+            [("calendar_id.name", "=", "Calendar")]
+        )
+        channel._told("profile_initial_sync_completed")
+        self.assertFalse(channel.calendar_id.sync_token)
+        self.assertTrue(channel.notified)
+        self.quiet()
+
     def test_a_channel_that_cronofy_has_closed_is_replaced(self):
         """Its address gave no answer for a day."""
         before = self.channels()

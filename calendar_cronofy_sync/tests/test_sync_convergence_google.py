@@ -1,6 +1,7 @@
 """Random histories once more, with Google itself simulated over HTTP: its own way of
 sharing meetings, its faults, and notifications that are lost, doubled or late."""
 
+from datetime import timedelta
 from unittest.mock import patch
 
 from hypothesis import strategies as st
@@ -8,6 +9,8 @@ from hypothesis.stateful import precondition, rule
 
 from odoo.tests import tagged
 
+from ..calsync.mapping import family
+from ..calsync.values import When
 from ..models import calendar_sync_cron
 from .google_case import GoogleCase, GoogleServer, needs_simulator
 from .test_sync_convergence import (
@@ -74,6 +77,44 @@ class GoogleConvergence(Convergence):
             when=self.case.at(*time),
             attendees=tuple(map(self.case.person, PRIMARIES)),
         )
+
+    @rule(
+        index=indexes,
+        number=st.integers(1, 4),
+        how=st.sampled_from(("", "name", "when", "allday")),
+        time=times,
+    )
+    def split_there(self, index, number, how, time):
+        """This and following, on Google's own page."""
+        masters = [(c, e) for c, e in self.remotes() if e.recurrence]
+        if not masters:
+            return
+        calendar, master = masters[index % len(masters)]
+        instance = self.instance(master, number)
+        occurrence = self.server._present(calendar, instance)
+        if (
+            occurrence.cancelled
+            or occurrence.original_start == master.fields.when.start
+        ):
+            return
+        self.deleted = (
+            True  # what was deleted, or changed, of the dates after it is not
+        )
+        self.removed.add(family(master.remote_id))
+        self.forget_occurrences(calendar, master)
+        self.server.split(calendar, instance, **self.from_there_on(how, time))
+
+    def from_there_on(self, how, time):
+        when = self.case.at(*time)
+        match how:
+            case "name":
+                return {"name": self.text()}
+            case "when":
+                return {"when": when}
+            case "allday":
+                day = when.start.date()
+                return {"when": When(day, day + timedelta(days=1))}
+        return {}
 
     @rule(
         index=indexes,

@@ -205,12 +205,29 @@ class TestSyncSplits(SeriesCase):
         events = recurrence.calendar_event_ids.sorted("start")
         self.sync()
         home = self.account.target_calendar_id.remote_id
+        master = events.sync_link_ids.series_id.remote_id
         third = events[2].sync_link_ids.remote_id
         self.sim.split_series(ANN, third, {"summary": "Later"}, home)
         self.sync()
         self.assertEqual(self.events(), events)
         self.assertEqual(events.mapped("name"), ["Weekly"] * 2 + ["Later"] * 3)
         self.assertQuiet()
+        self.sim.patch_event(ANN, master, {"recurrence": None}, home)
+        self.sync()
+        self.assertEqual(events.filtered("active"), events - events[1])
+        self.assertEqual(events[0].sync_link_ids.remote_id, master)
+        self.assertQuiet()
+
+    def test_a_shared_series_is_split_for_all_its_people(self):
+        self.connect(self.bob)
+        guests = tuple(map(self.person, (ANN, BOB)))
+        master, events = self.synced(attendees=guests)
+        self.assertEqual(len(events.sync_link_ids), 12)
+        self.split(master, 2, **self.times(self.at(4, 15)), summary="Late")
+        self.sync()
+        self.assertKept(events)
+        self.assertEqual(events.mapped("name"), ["Stand-up"] * 2 + ["Late"] * 4)
+        self.assertEqual(len(events.sync_link_ids), 12)
 
     def test_ids_of_the_old_kind_are_recognised_and_corrected(self):
         """Links were once made as ``<id>_R…_<time>``."""
@@ -289,6 +306,17 @@ class TestSyncSeriesChanges(SeriesCase):
         self.assertKept(events)
         self.assertEqual(events[0].start, later.replace(tzinfo=None))
 
+    def test_a_series_that_stops_repeating_and_repeats_again_is_the_same_record(self):
+        master, events = self.synced()
+        self.patch(master, recurrence=None)
+        self.assertEqual(self.event_of(master), events[0])
+        self.assertEqual(events.filtered("active"), events[0])
+        self.assertQuiet()
+        self.patch(master, recurrence=[RULE])
+        self.assertEqual(self.events()[0], events[0])
+        self.assertEqual(len(self.events()), 6)
+        self.assertQuiet()
+
     def test_a_rule_with_fewer_dates_keeps_those_that_stay(self):
         master, events = self.synced()
         self.patch(master, recurrence=["RRULE:FREQ=DAILY;INTERVAL=2;COUNT=3"])
@@ -354,6 +382,50 @@ class TestSyncBrokenSeries(SeriesCase):
         for name in ("timed up", "empty"):
             self.assertEqual(found[name].start, first.start.replace(tzinfo=None))
             self.assertEqual(found[name].stop, found[name].start)
+        self.assertQuiet()
+
+    def test_tombstones_in_full_lists_are_nothing(self):
+        self.put(remote_id="event1", name="Lunch")
+        self.put(remote_id="event2", name="Dinner")
+        self.sync()
+        self.server.remove(ANN, "event1")
+        self.sim.set_paging(tombstones=True)
+        self.sim.expire_tokens("sync")
+        self.sync()
+        self.sim.expire_tokens("sync")
+        self.assertQuiet()
+        names = self.account.link_ids.mapped("event_id.name")
+        self.assertEqual(names, ["Dinner"])
+
+    def test_whole_days_of_a_room_are_whole_days(self):
+        room = "c_room@resource.calendar.google.com"
+        self.server.add_calendar(ANN, room)
+        self.env["calendar.sync.calendar"].create(
+            {
+                "account_id": self.account.id,
+                "remote_id": room,
+                "name": "Room",
+                "access_role": "owner",
+                "is_source": True,
+            }
+        )
+        day = self.at(3).start.date()
+        days = When(day, day + timedelta(days=2))
+        self.put(room, "event1", name="Trade fair", when=days)
+        daily = {"recurrence": ("RRULE:FREQ=DAILY;COUNT=3",)}
+        days = When(day, day + timedelta(days=1))
+        self.put(room, "event2", name="Closed", when=days, **daily)
+        self.sync()
+        fair = self.env["calendar.event"].search([("name", "=", "Trade fair")])
+        self.assertTrue(fair.allday)
+        self.assertEqual(fair.start_date, day)
+        self.assertEqual(fair.stop_date, day + timedelta(days=1))
+        events = self.events()
+        self.assertEqual(len(events), 3)
+        self.assertEqual(set(events.mapped("allday")), {True})
+        events[1].with_user(self.ann).write({"name": "Open"})
+        self.sync()
+        self.assertIn("Open", [event.fields.name for event in self.remote(room)])
         self.assertQuiet()
 
     def test_cancelled_series_in_full_lists_are_nothing(self):

@@ -525,7 +525,10 @@ class Store:
         """
         oldest, newest = self.cached()
         for calendar in calendars:
-            hidden = calendar.profile.mode not in modes
+            # of a calendar that Cronofy has not read yet it knows nothing (what it
+            # answers then is not documented; an empty listing is the worst reading)
+            unread = calendar.profile.initial_sync_required
+            hidden = unread or calendar.profile.mode not in modes
             for event in calendar.events.values():
                 managed = event.managed_by(client)
                 if hidden and not managed:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..kit import Refusal, Response
 from . import errors, normal, recurrence
-from .moments import Moment, parse
+from .moments import Moment, parse, zone
 from .shape import DEFAULTS, WRITABLE
 from .store import Calendar, Copy
 
@@ -78,6 +79,7 @@ def content(
 
 
 def _times(body: dict, calendar: Calendar) -> tuple[Moment, Moment]:
+    _check_known_zones(body)
     start = parse(body.get("start"), "start", calendar.timezone)
     stop = parse(body.get("end"), "end", calendar.timezone)
     if start.all_day != stop.all_day:
@@ -95,6 +97,21 @@ def _times(body: dict, calendar: Calendar) -> tuple[Moment, Moment]:
     if not datetime(1900, 1, 1) <= start.local() < datetime(9990, 1, 1):
         raise errors.invalid("Invalid start time.", "start")
     return start, stop
+
+
+def _check_known_zones(body: dict) -> None:
+    """One error for each end (n8n #2995, OutlookGoogleCalendarSync #1530)."""
+    details = []
+    for what in ("start", "end"):
+        try:
+            zone((body.get(what) or {}).get("timeZone") or "UTC")
+        except Refusal:
+            message = f"Invalid time zone definition for {what} time."
+            answer = errors.body(400, "invalid", message)
+            details += answer["error"]["errors"]
+    if details:
+        answer["error"].update(errors=details, message=details[0]["message"])
+        raise Refusal(Response(400, answer))
 
 
 def _check_zone(body: dict, start: Moment) -> None:

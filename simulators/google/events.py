@@ -153,10 +153,10 @@ class Events:
         if not event_id:
             foreign = self.store.users[calendar.owner].outside
             return ("_" if foreign else "") + uuid.uuid4().hex[:26]
-        if not CLIENT_ID.match(event_id):
+        # the same words for both (google-calendar-mcp, notes of a live test;
+        # DeskcommCRM #467)
+        if not CLIENT_ID.match(event_id) or body.get("iCalUID"):
             raise errors.invalid("Invalid resource id value.")
-        if body.get("iCalUID"):
-            raise errors.invalid("Only one of id and iCalUID may be given.")
         if event_id in calendar.events:
             raise errors.refuse(
                 409, "duplicate", "The requested identifier already exists."

@@ -51,6 +51,9 @@ class Paging:
     """Seconds after which a sync token is answered with 410."""
     blank: bool = False
     """Every listing is empty, as after a mishap of the server."""
+    tombstones: bool = False
+    """Full lists carry deleted single events, too, with nothing but id and status
+    (fixtures of gcal_sync and Home Assistant)."""
     query_in_token: bool = False
     """Later pages may leave out the query, which the documentation has clients repeat:
     there are some that do not, and live on it."""
@@ -195,6 +198,7 @@ class EventLists:
                 "syncToken",
             )
         wanted = _Wanted(self.store, calendar, call, known, singles)
+        wanted.tombstones = self.lister.paging.tombstones
         sync = None
         if not any(name in call.args for name in NO_TOKEN_WITH):
             sync = {
@@ -299,7 +303,8 @@ class EventLists:
     def _show(
         self, copy: Copy, calendar: Calendar, role: str, call: Call, wanted: "_Wanted"
     ) -> dict:
-        bare = copy.cancelled and wanted.since is not None and not wanted.show_deleted
+        bare = copy.cancelled and not wanted.show_deleted
+        bare = bare and (wanted.since is not None or not copy.is_series)
         return view(
             copy,
             calendar,
@@ -390,7 +395,7 @@ class _Wanted:
     ) -> None:
         args = call.args
         self.store, self.calendar, self.user = store, calendar, call.user
-        self.singles = singles
+        self.singles, self.tombstones = singles, False
         self.since = known["change"] if known else None
         self.low, self.high = args.get("timeMin"), args.get("timeMax")
         if known and known["window"]:
@@ -440,13 +445,14 @@ class _Wanted:
         if not copy.master_id:
             # since May 2025 cancelled series come, whatever was asked for
             # (OutlookGoogleCalendarSync #2123, #2124; issuetracker 421559834)
-            return copy.is_series
+            return copy.is_series or self.tombstones
         master = self.calendar.events.get(copy.master_id)
         return master is not None and not master.cancelled
 
     def _in_window(self, copy: Copy) -> bool:
         if not (self.low or self.high) or (
-            copy.cancelled and (self.since is not None or copy.is_series)
+            copy.cancelled
+            and (self.since is not None or copy.is_series or self.tombstones)
         ):
             return True
         start, stop = self.store.span(copy)

@@ -1,5 +1,6 @@
 """How a copy looks to somebody: in full, without details, or as a bare tombstone."""
 
+from .moments import Moment
 from .shape import DEFAULTS, HIDDEN_KEEPS, PRIVATE
 from .store import Calendar, Copy, at_least, rfc3339
 
@@ -80,12 +81,20 @@ def _frame(copy: Copy, tz: str) -> dict:
         "status": copy.fields.get("status", "confirmed"),
         "created": rfc3339(copy.created),
         "updated": rfc3339(copy.updated),
-        "start": copy.start.json(tz),
-        "end": copy.stop.json(tz),
+        "start": _moment(copy, copy.start, tz),
+        "end": _moment(copy, copy.stop, tz),
     }
     if copy.original:
-        shown["originalStartTime"] = copy.original.json(tz)
+        shown["originalStartTime"] = _moment(copy, copy.original, tz)
     return shown
+
+
+def _moment(copy: Copy, at: Moment, tz: str) -> dict:
+    """Rooms and devices have their whole days from midnight to midnight (gcal_sync,
+    _adjust_resource_all_day_event)."""
+    if at.all_day and copy.calendar.endswith("@resource.calendar.google.com"):
+        at = Moment(at=at.instant(tz))
+    return at.json(tz)
 
 
 def _full(copy: Copy, calendar: Calendar, tz: str, max_attendees: int | None) -> dict:

@@ -494,6 +494,22 @@ def test_many_changes_are_told_once_more_rather_than_remembered(
     assert len(listed(provider, world, token)[0]) == 5
 
 
+def test_what_cronofy_has_not_read_yet_comes_later(world, sim, provider):
+    """However long ago it was changed."""
+    sim.add_event("ann", None, "Old", "2026-03-03 09:00", "2026-03-03 10:00")
+    sim.set_initial_sync("ann")
+    sim.advance_clock(hours=1)
+    events, token = listed(provider, world)
+    assert events == {} and token
+    sim.set_initial_sync("ann", False)
+    later = world.provider()
+    with pytest.raises(errors.TokenInvalid):
+        list(later.changes(world.calendar, token, WINDOW))
+    events, token = listed(later, world)
+    assert [event.fields.name for event in events.values()] == ["Old"]
+    assert listed(later, world, token)[0] == {}
+
+
 def test_an_old_token_asks_for_a_new_listing(world, sim, provider):
     _events, token = listed(provider, world)
     sim.advance_clock(days=30)

@@ -147,6 +147,8 @@ OVERLAP = timedelta(minutes=10)
 REMEMBERED = 500
 #: Not documented: how long deleted events are listed. After so long, list everything.
 TOKEN_LIFE = timedelta(days=28)
+#: before every change: a token that is too old
+LONG_AGO = datetime(1970, 1, 1, tzinfo=timezone.utc)
 #: how far back a write looks for changes by others; the delta has seen older ones
 LOOK_BACK = timedelta(hours=1)
 #: seconds to wait before each look for a write; then it counts as not confirmed
@@ -371,6 +373,12 @@ class Watermark:
     def at(cls, begun: datetime, reach: date) -> Watermark:
         since = (begun - OVERLAP).replace(microsecond=0)
         return cls(since, reach, set())
+
+    @classmethod
+    def of_unread(cls, reach: date) -> Watermark:
+        """That of a calendar which Cronofy has not read completely: what it reads later
+        may have been changed long ago, so that everything is listed again."""
+        return cls(LONG_AGO, reach, set())
 
     @classmethod
     def from_token(cls, token: str) -> Watermark:
@@ -622,6 +630,11 @@ class CronofyProvider:
         """See :class:`.base.Provider`. Occurrences reach as far as Cronofy's copy."""
         mark = Watermark.from_token(token) if token else None
         zone = "" if mark else self._zone(self._info())
+        # both may hold: connected, and not read yet (Cronofy, developers/api/identity/
+        # userinfo; tests of cronofy-csharp and cronofy-ruby)
+        unread = not mark and isinstance(
+            self._state(self._info(), calendar_id), Unavailable
+        )
         query = self._reach(window) | {
             "calendar_ids[]": calendar_id,
             "include_managed": "true",
@@ -637,7 +650,11 @@ class CronofyProvider:
         rolled = mark is not None and mark.reach < reach
         new = None
         for events, final in self._listing(query):
-            new = new or Watermark.at(self._now(), reach)
+            new = new or (
+                Watermark.of_unread(reach)
+                if unread
+                else Watermark.at(self._now(), reach)
+            )
             if mark and mark.since < new.since - TOKEN_LIFE:
                 raise TokenInvalid(reason="too old")
             new.see(events)
