@@ -13,7 +13,9 @@ from typing import Any
 
 
 def _shortened(value: Any, before: Any) -> Any:
-    return value[: len(value) * 2 // 3] if isinstance(value, str) else value
+    if isinstance(value, str) and " " in value:  # (one of a few words is no text)
+        return value[: len(value) * 2 // 3]
+    return value
 
 
 def _dropped(value: Any, before: Any) -> Any:
@@ -62,14 +64,21 @@ class Habits:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], str] = {}
+        self.unnoticed: set[str] = set()
+        """Ids of events that are not changed by a write of which nothing is kept."""
 
-    def set(self, event_id: str, field: str, habit: str) -> None:
+    def set(
+        self, event_id: str, field: str, habit: str, *, noticed: bool = True
+    ) -> None:
         if habit not in HABITS:
             raise ValueError(f"unknown habit {habit!r}")
         self._known[event_id, field] = habit
+        if not noticed:
+            self.unnoticed.add(event_id)
 
     def clear(self) -> None:
         self._known.clear()
+        self.unnoticed.clear()
 
     def apply(self, event_id: str, sent: dict, before: dict | None) -> dict:
         """The fields as the service keeps them. ``before``: None for a new event."""

@@ -21,7 +21,15 @@ from ..calsync.errors import (
     Unconfirmed,
 )
 from ..calsync.plan import agreed, kept, plan, trips, unkept
-from ..calsync.values import FIELD_NAMES, Fields, RemoteEvent, Write, from_moment
+from ..calsync.values import (
+    FIELD_NAMES,
+    Fields,
+    Outcome,
+    RemoteEvent,
+    Write,
+    changed,
+    from_moment,
+)
 
 CHUNK = 50
 #: attempts for one event in one run; then it waits for the next
@@ -30,6 +38,9 @@ ATTEMPTS = 4
 LOOK_AGAIN = (Conflict, Duplicate, Forbidden)
 #: nothing more can be written in this run
 STOP = (AuthExpired, Misconfigured, NotFound, RateLimited, ScopeMissing)
+#: runs in which a service accepts the same change and never shows it; then what it
+#: shows is its answer
+PATIENCE = 3
 #: the event stays pending
 LATER = (*STOP, Unavailable)
 
@@ -233,6 +244,8 @@ class CalendarSyncRun(models.Model):
                         "kept": write.verb == "delete",
                     }
                 again.append(row.remote_id)
+            elif isinstance(error, Unconfirmed) and self._never_shown(row, outcome):
+                again.append(row.remote_id)
             elif isinstance(error, LATER):
                 continue
             else:
@@ -256,6 +269,38 @@ class CalendarSyncRun(models.Model):
         if write.verb == "insert" and isinstance(error, Forbidden):
             return False  # there is none
         return isinstance(error, LOOK_AGAIN)
+
+    def _never_shown(self, row, outcome):
+        """Has the same patch been accepted again and again, and never been carried out?
+        What was sent is remembered for that."""
+        base = row.base or {}
+        if not base.get("sent") or not base.get("remote") or not outcome.sent:
+            return False
+        told = {"fields": base["sent"], "said": outcome.sent.to_json()}
+        before = base.get("told") or {}
+        same = before.get("fields") == base["sent"]
+        told["times"] = before["times"] + 1 if same else 1
+        row.base = {**base, "told": told}
+        return told["times"] >= PATIENCE
+
+    def _take_never_shown(self, calendar, row, remote):
+        """Take what the service shows for its answer to the patch."""
+        base = row.base
+        fields_sent = Fields.from_json(base["told"]["fields"])
+        write = Write(
+            verb="patch",
+            key=row.id,
+            remote_id=row.remote_id,
+            fields=fields_sent,
+            changed=changed(Fields.from_json(base["local"]), fields_sent),
+        )
+        said = Fields.from_json(base["told"]["said"])
+        work = self._work(calendar)
+        outcome = Outcome(key=row.id, event=remote, sent=said)
+        agreed_on = self._take_written(work, row, write, outcome)
+        self._write_journal(work)
+        if not agreed_on:
+            self._take(calendar, [remote])
 
     def _take_written(self, work, row, write, outcome):
         """Store what was written; answer whether both sides agree on it, but for what
@@ -366,6 +411,12 @@ class CalendarSyncRun(models.Model):
             ):
                 # it is not ours to delete there: gone from Odoo, it stays there
                 row.write({"state": "synced", "error": False, "etag": answer.etag})
+            elif (
+                isinstance(answer, RemoteEvent)
+                and not answer.cancelled
+                and ((row.base or {}).get("told") or {}).get("times", 0) >= PATIENCE
+            ):
+                self._take_never_shown(calendar, row, answer)
             elif isinstance(answer, RemoteEvent):
                 writable = (row.base or {}).get("writable", True)
                 self._take(

@@ -418,7 +418,10 @@ class CalendarSyncRunLine(models.Model):
 
     def _compute_detail(self):
         for line in self:
-            line.detail = line.message or line._changes_text()
+            said = [line.message, line._changes_text()]
+            if line.kind != "conflict" and line.message:
+                said = said[:1]
+            line.detail = ": ".join(filter(None, said))
 
     def action_take_back(self):
         """Write what lost in a conflict to the event after all; it goes out as any

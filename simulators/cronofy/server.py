@@ -233,11 +233,13 @@ class CronofySimulator(Simulator):
             self.writes.failing = int(times)
 
     @control
-    def treat(self, event_id: str, field: str, habit: str) -> None:
+    def treat(
+        self, event_id: str, field: str, habit: str, noticed: bool = True
+    ) -> None:
         """Let the calendar service deal with a field of an event in a way of its own:
         see :mod:`simulators.habits`. ``field`` as in the store; ``time`` is start and
-        end."""
-        self.writes.habits.set(event_id, field, habit)
+        end. A write of which nothing is kept is a change, if ``noticed``."""
+        self.writes.habits.set(event_id, field, habit, noticed=noticed)
 
     @control
     def apply_writes(self) -> int:

@@ -286,9 +286,10 @@ def upsert(
         event = external or calendar.managed(client, event_id)
         values = _kept(habits, event_id or uid, said, event) if habits else said
         event = event or made(values)
-        # (a write that the service answers with something else is one all the same)
+        # whether a write of which the calendar kept nothing counts as a change: unknown
+        told = said if habits and event_id not in habits.unnoticed else {}
         changed = event.deleted or any(
-            getattr(event, name) != value for name, value in {**values, **said}.items()
+            getattr(event, name) != value for name, value in {**values, **told}.items()
         )
         event.deleted = False
         event.move(values["start"], values["end"])

@@ -1008,7 +1008,10 @@ class CronofyProvider:
                         sent=None if gone else cronofy_said(write),
                     )
                     del waiting[number]
-        self._report(writes, waiting, outcomes, late)
+        for number in waiting:
+            write = writes[number]
+            sent = None if write.verb == "delete" else cronofy_said(write)
+            outcomes[number] = Outcome(key=write.key, error=late, sent=sent)
 
     # notifications
 

@@ -779,6 +779,7 @@ def _replaced(name: str, sent: Any, before: Any) -> Any:
     return "Something else"
 
 
+_TEXTS = ("name", "description", "location")
 _DEFAULTS = {"privacy": "default", "show_as": "busy"}
 
 
@@ -789,7 +790,7 @@ def _dropped(name: str, sent: Any, before: Any) -> Any:
 #: what a service may do to a field: habit(name, value as it was sent, value before)
 HABITS: dict[str, Callable[[str, Any, Any], Any]] = {
     "shortened": lambda name, sent, before: (
-        sent[: len(sent) * 2 // 3] if isinstance(sent, str) else sent
+        sent[: len(sent) * 2 // 3] if name in _TEXTS else sent
     ),
     "dropped": _dropped,
     "replaced": _replaced,
