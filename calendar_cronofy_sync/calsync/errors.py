@@ -7,6 +7,7 @@
     ├── ScopeMissing           the grant lacks a permission: ask for consent again
     ├── RateLimited            wait ``retry_after`` seconds, then go on
     ├── Unavailable            the provider did not answer properly: try again later
+    │   ├── TokenRefused       a fresh token was refused, which passes by itself
     │   └── AnswerLost         sent, no answer: the write may have landed, look first
     │       └── Unconfirmed    accepted, not seen yet: try it again in the next run
     ├── TokenInvalid           the sync token is dead: list everything again
@@ -18,6 +19,7 @@
     ├── Rejected               the provider refuses the content: show it, do not retry
     ├── PlanLimit              the provider's price plan does not include it
     ├── Unsupported            the provider cannot do it for this calendar (e.g. push)
+    ├── ServiceOff             the person's account has no calendar service
     ├── Misconfigured          wrong client id, secret or address: for the administrator
     │   ├── NotInstalled       a Python package is missing on the server
     │   └── PlaceRefused       the data would lie where it must not
@@ -61,15 +63,25 @@ class RateLimited(SyncError):
         message: str = "",
         *,
         retry_after: float | None = None,
+        project: bool = False,
+        period: float = 60.0,
         reason: str = "",
     ) -> None:
         super().__init__(message, reason=reason)
         #: seconds to wait as told by the provider, or None when it did not say
         self.retry_after = retry_after
+        #: does it concern all users of the registered client, or this account alone?
+        self.project = project
+        #: seconds after which the limit counts anew: nobody need wait any longer
+        self.period = period
 
 
 class Unavailable(SyncError):
     """The provider did not answer properly."""
+
+
+class TokenRefused(Unavailable):
+    """The provider does not accept the access, although it has just been renewed."""
 
 
 class AnswerLost(Unavailable):
@@ -114,6 +126,10 @@ class PlanLimit(SyncError):
 
 class Unsupported(SyncError):
     """The provider cannot do this for this calendar."""
+
+
+class ServiceOff(SyncError):
+    """The calendar service is switched off for this account."""
 
 
 class Misconfigured(SyncError):

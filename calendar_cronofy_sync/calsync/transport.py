@@ -16,12 +16,13 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import requests
 
@@ -38,8 +39,10 @@ from .errors import (
     RateLimited,
     Rejected,
     ScopeMissing,
+    ServiceOff,
     SyncError,
     TokenInvalid,
+    TokenRefused,
     Unavailable,
     Unsupported,
 )
@@ -54,15 +57,18 @@ RETRIES = 2
 PATIENCE = 5.0
 #: the longest pause that backing off leads to
 LONGEST_PAUSE = 64.0
-#: Google refuses writes "for hours" once a calendar's usage limit is reached
-USAGE_LIMIT_PAUSE = 3600.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
+#: jitter spreads those who were told the same moment over at most so many seconds
+LONGEST_JITTER = 300.0
 
 # ------------------------------------------------------------- what an answer means
 
 #: what a status means where no reason says more
 STATUSES: dict[int, type[SyncError]] = {
     400: Rejected,
-    401: AuthExpired,
+    # only the token endpoint ends a grant: APIs refuse good tokens now and then
+    # (googleapis/google-api-nodejs-client 2665, google-api-php-client 2356)
+    401: TokenRefused,
     402: PlanLimit,
     403: Forbidden,
     404: NotFound,
@@ -78,16 +84,21 @@ STATUSES: dict[int, type[SyncError]] = {
 
 #: what a provider's own word means, whatever the status
 REASONS: dict[str, type[SyncError]] = {
-    "authError": AuthExpired,
+    "authError": TokenRefused,
     "rateLimitExceeded": RateLimited,
     "userRateLimitExceeded": RateLimited,
     "RATE_LIMIT_EXCEEDED": RateLimited,
     "quotaExceeded": RateLimited,
-    "dailyLimitExceeded": Misconfigured,
+    "dailyLimitExceeded": RateLimited,
+    "variableTermLimitExceeded": RateLimited,
+    # the call counts for no project (kewisch/gdata-provider, request code)
+    "dailyLimitExceededUnreg": Misconfigured,
     "accessNotConfigured": Misconfigured,
     "SERVICE_DISABLED": Misconfigured,
     "insufficientPermissions": ScopeMissing,
     "ACCESS_TOKEN_SCOPE_INSUFFICIENT": ScopeMissing,
+    # "The user must be signed up for Google Calendar." (webhookdb 624)
+    "notACalendarUser": ServiceOff,
     "fullSyncRequired": TokenInvalid,
     "updatedMinTooLongAgo": TokenInvalid,
     "deleted": Gone,
@@ -106,11 +117,53 @@ UNREADABLE = (AttributeError, LookupError, TypeError, ValueError, RecursionError
 _TOLD = (Rejected, Misconfigured, Unsupported, PlanLimit)
 
 
+@dataclass(frozen=True)
+class Limit:
+    """Whose limit it is, and after how many seconds it counts anew."""
+
+    period: float = MINUTE
+    project: bool = False
+
+
+#: what a refusal's reason says of the limit. A bare ``rateLimitExceeded`` is the user's
+#: (https://developers.google.com/workspace/calendar/api/guides/errors).
+LIMITS = {
+    "dailyLimitExceeded": Limit(DAY, project=True),
+    "quotaExceeded": Limit(HOUR),
+    "variableTermLimitExceeded": Limit(HOUR),
+}
+#: ... and what its text does: "limit 'Queries per minute per user' of service …", in
+#: newer details also "1/min/{project}/{user}" (Inky-Calendar-Server 104)
+_PERIOD = re.compile(
+    r"per ?(?P<count>\d+)? ?(?P<unit>second|minute|hour|day)"
+    r"|\d/(?P<short>s|min|h|d)/\{",
+    re.IGNORECASE,
+)
+_PERIODS = {"s": 1.0, "m": MINUTE, "h": HOUR, "d": DAY}
+_USER = re.compile(r"per ?user|\{user\}", re.IGNORECASE)
+
+
+def limit_of(reason: str, told: str) -> Limit:
+    """The limit that a refusal is about.
+
+    :param told: everything that the provider said
+    """
+    known = LIMITS.get(reason, Limit())
+    named = _PERIOD.search(told)
+    if not named:
+        return known
+    unit = (named["unit"] or named["short"])[0].lower()
+    period = _PERIODS[unit] * max(1, int(named["count"] or 1))
+    personal = reason == "userRateLimitExceeded" or _USER.search(told)
+    return Limit(min(period, DAY), project=not personal)
+
+
 def error_of(
     status: int,
     reason: str = "",
     message: str = "",
     *,
+    told: str = "",
     retry_after: float | None = None,
     write: bool = False,
 ) -> SyncError:
@@ -118,6 +171,7 @@ def error_of(
 
     :param reason: the provider's word for it, if it gave one
     :param message: the provider's sentence; shown where the provider judged the content
+    :param told: everything else that it said
     :param write: with an error of the server a write may have landed all the same
     """
     if not 400 <= status < 500:
@@ -127,47 +181,122 @@ def error_of(
     if kind is Rejected and "sync token" in message.lower():
         kind = TokenInvalid
     if kind is RateLimited:
-        if reason == "quotaExceeded" and retry_after is None:
-            retry_after = USAGE_LIMIT_PAUSE
-        return RateLimited(retry_after=retry_after, reason=reason)
-    told = message if issubclass(kind, _TOLD) else ""
-    return kind(told[:500], reason=reason or str(status))
+        return _limited(reason, f"{message} {told}", retry_after)
+    shown = message if issubclass(kind, _TOLD) else ""
+    return kind(shown[:500], reason=reason or str(status))
+
+
+def _limited(reason: str, told: str, retry_after: float | None) -> RateLimited:
+    limit = limit_of(reason, told)
+    if limit.period >= DAY:
+        reason = "dailyLimitExceeded"
+    if retry_after is None and limit.period >= HOUR:
+        # to ask again from one second on would only add to what is too much
+        retry_after = _day_left() if limit.period >= DAY else limit.period
+    return RateLimited(
+        retry_after=retry_after,
+        project=limit.project,
+        period=limit.period,
+        reason=reason,
+    )
+
+
+#: where Google's days begin: "resets at midnight Pacific Time"
+#: (https://developers.google.com/workspace/calendar/api/guides/quota)
+PACIFIC = "America/Los_Angeles"
+
+
+def _day_left() -> float:
+    """Seconds until Google's day is over."""
+    zone = ZoneInfo(PACIFIC)
+    now = datetime.now(zone)
+    midnight = datetime.combine(now.date() + timedelta(1), datetime.min.time(), zone)
+    return midnight.timestamp() - now.timestamp()
 
 
 def google_error(
     status: int, headers: Mapping[str, str], body: bytes, *, write: bool = False
 ) -> SyncError:
     """The meaning of a refusal in the JSON shape of Google's APIs."""
-    reason, message = _google_reason(body)
+    reason, message, told = _google_words(body)
     return error_of(
         status,
         reason,
         message,
+        told=told,
         retry_after=retry_after(headers.get("retry-after", "")),
         write=write,
     )
 
 
-def _google_reason(body: bytes) -> tuple[str, str]:
-    """The reason that we know, else the first one, and the sentence."""
+def _google_words(body: bytes) -> tuple[str, str, str]:
+    """The reason that we know, else the first one; the sentence; and all the rest."""
     try:
         error = json.loads(body)["error"]
-        told = [*error.get("errors", ()), *error.get("details", ())]
-        found = [row["reason"] for row in told if "reason" in row]
+        rows = [*error.get("errors", ()), *error.get("details", ())]
+        found = [row["reason"] for row in rows if "reason" in row]
         known = next((reason for reason in found if reason in REASONS), None)
-        return str(known or (found or [""])[0]), str(error.get("message", ""))
+        told = " ".join(
+            str(text)
+            for row in rows
+            for text in (row.get("message", ""), *(row.get("metadata") or {}).values())
+        )
+        message = str(error.get("message", ""))
+        return str(known or (found or [""])[0]), message, told
     except UNREADABLE:
-        return "", ""
+        return "", "", ""
+
+
+#: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 and Google's own words. Only these
+#: may cost a user the grant: a wrong client is the administrator's business.
+OAUTH_ERRORS: dict[str, type[SyncError]] = {
+    "invalid_grant": AuthExpired,
+    # subtypes of it: the Workspace has everybody sign in again from time to time
+    # (https://support.google.com/a/answer/9368756; gogcli 338, salto 5872)
+    "invalid_rapt": AuthExpired,
+    "rapt_required": AuthExpired,
+    "access_denied": AuthExpired,
+    "admin_policy_enforced": AuthExpired,
+    "org_internal": AuthExpired,
+    "invalid_scope": ScopeMissing,
+    "invalid_client": Misconfigured,
+    # AutoRclone 98, gdrive 646
+    "deleted_client": Misconfigured,
+    "disabled_client": Misconfigured,
+    "unauthorized_client": Misconfigured,
+    "redirect_uri_mismatch": Misconfigured,
+    "unsupported_grant_type": Misconfigured,
+    "invalid_request": Misconfigured,
+}
+
+
+def oauth_error(status: int, words: Sequence[Any], wait: str = "") -> SyncError:
+    """The meaning of a refusal by a token endpoint.
+
+    :param words: its names for the error, the most exact one first
+    :param wait: the header Retry-After
+    """
+    found = [str(word) for word in words if word]
+    word = next((one for one in found if one in OAUTH_ERRORS), "")
+    if word and 400 <= status < 500:
+        kind = OAUTH_ERRORS[word]
+        told = f"The client is refused: {word}." if kind is Misconfigured else ""
+        return kind(told, reason=word)
+    reason = (found or [str(status)])[0]
+    if status == 429:
+        return RateLimited(retry_after=retry_after(wait), reason=reason)
+    return Unavailable(reason=reason)
 
 
 def retry_after(value: str, now: datetime | None = None) -> float | None:
     """The seconds that a Retry-After header asks for; None when it does not say."""
     value = value.strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(float(value), DAY)  # no limit of these services lasts longer
     try:
         at = parsedate_to_datetime(value)
-        return max(0.0, (at - (now or datetime.now(timezone.utc))).total_seconds())
+        wait = (at - (now or datetime.now(timezone.utc))).total_seconds()
+        return min(max(0.0, wait), DAY)
     except (TypeError, ValueError, OverflowError):
         return None
 
@@ -200,6 +329,23 @@ def pause(
     told = getattr(error, "retry_after", None)
     wait = backoff(attempt, chance) if told is None else told
     return wait if wait <= PATIENCE else None
+
+
+def wait_after(
+    error: RateLimited,
+    refusals: int,
+    chance: Callable[[], float] = random.random,
+) -> float:
+    """Seconds until the next run after so many refusals in a row: as told, else
+    doubling from a second up to the limit's own period, and jittered.
+
+    :param refusals: from 1
+    """
+    if error.retry_after is not None:
+        told = max(error.retry_after, 1.0)
+        return told + min(told / 4, LONGEST_JITTER) * chance()
+    longest = max(error.period / 1.25, 1.0)
+    return min(2.0 ** min(refusals - 1, 20), longest) * (1 + chance() / 4)
 
 
 def insist(
@@ -289,9 +435,18 @@ class Limiter:
         :raises RateLimited: that would take more than ``at_most`` seconds
         """
         deadline = self._clock() + at_most
-        while delay := self._take(cost, user):
+        while True:
+            all_wait, user_waits = self._take(cost, user)
+            delay = max(all_wait, user_waits)
+            if not delay:
+                return
             if self._clock() + delay > deadline:
-                raise RateLimited(retry_after=delay, reason="limiter")
+                raise RateLimited(
+                    retry_after=delay,
+                    project=all_wait >= user_waits,
+                    period=self._period,
+                    reason="limiter",
+                )
             self._sleep(delay)
 
     def penalise(self, seconds: float, user: Any = None) -> None:
@@ -300,15 +455,16 @@ class Limiter:
             account = self._project if user is None else self._account(user)
             account.barred = max(account.barred, self._clock() + seconds)
 
-    def _take(self, cost: int, user: Any) -> float:
+    def _take(self, cost: int, user: Any) -> tuple[float, float]:
+        """Seconds for which everybody has to wait, and this user; spent if none."""
         with self._lock:
             now = self._clock()
             account = self._account(user)
-            delay = max(self._project.delay(now, cost), account.delay(now, cost))
-            if not delay:
+            waits = self._project.delay(now, cost), account.delay(now, cost)
+            if not any(waits):
                 self._project.spend(now, cost)
                 account.spend(now, cost)
-            return delay
+            return waits
 
     def _account(self, user: Any) -> _Spent:
         if user not in self._users:
@@ -445,6 +601,8 @@ class Wire:
             raise kind(reason=type(err).__name__) from None
         except requests.exceptions.RequestException as err:
             raise AnswerLost(reason=type(err).__name__) from None
+        if _cut_short(answer):
+            raise AnswerLost(reason="cut short")
         return Reply(answer.status_code, answer.headers, answer.content)
 
     def close(self) -> None:
@@ -458,6 +616,16 @@ def _leave_alone(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _around_proxies(url: str) -> dict[str, str] | None:
     """A proxy of the environment is for the outside, not for this machine."""
     return {"no_proxy": urlsplit(url).hostname} if is_loopback(url) else None
+
+
+def _cut_short(answer: requests.Response) -> bool:
+    """Did less come than was announced? urllib3 before version 2 does not notice."""
+    announced = (answer.headers.get("content-length") or "").partition(",")[0].strip()
+    bodiless = answer.request.method == "HEAD" or answer.status_code in (204, 304)
+    if bodiless or not announced.isdecimal():
+        return False
+    # what came over the wire, not unpacked
+    return answer.raw.tell() < int(announced)
 
 
 def _never_connected(error: requests.exceptions.ConnectionError) -> bool:

@@ -12,8 +12,9 @@ from odoo.http import request
 
 from ..calsync.errors import SyncError
 from ..calsync.providers import PROVIDERS
-from ..models.calendar_sync_grant import DEFAULT_MODES, explain
+from ..models.calendar_sync_grant import DEFAULT_MODES
 from ..models.res_users import MESSAGE_KEY
+from ..models.words import explain
 from .methods import route
 
 _logger = logging.getLogger(__name__)

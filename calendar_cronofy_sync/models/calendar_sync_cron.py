@@ -14,14 +14,15 @@ from ..calsync.errors import (
     AuthExpired,
     KeyUnavailable,
     Misconfigured,
-    NotInstalled,
-    PlaceRefused,
+    RateLimited,
     ScopeMissing,
+    ServiceOff,
     SyncError,
 )
 from ..calsync.providers import PROVIDERS
-from .calendar_sync_grant import not_installed
+from ..calsync.transport import HOUR
 from .calendar_sync_run import CONCURRENCY, INTERVAL, TRIES
+from .words import explain, in_words
 
 _logger = logging.getLogger(__name__)
 
@@ -34,6 +35,16 @@ HUSH = 5
 KEEP_DAYS = 30
 
 
+#: what only a new connection mends
+LOST = (AuthExpired, KeyUnavailable, ScopeMissing)
+#: what does not pass by itself: the user is told the first time
+AT_ONCE = (*LOST, Misconfigured, ServiceOff)
+
+
+def _takes_hours(error):
+    return isinstance(error, RateLimited) and (error.retry_after or 0) >= HOUR
+
+
 def _going(run):
     return inspect.getgeneratorstate(run) != inspect.GEN_CLOSED
 
@@ -43,6 +54,11 @@ class CalendarSyncAccount(models.Model):
 
     # until then the provider takes no writes from this account; reading goes on
     push_after = fields.Datetime(readonly=True)
+    # how often in a row it has refused them
+    push_refusals = fields.Integer(groups=fields.NO_ACCESS, copy=False)
+    # the kind of error with which every run has ended since then
+    trouble = fields.Char(groups=fields.NO_ACCESS, copy=False)
+    trouble_since = fields.Datetime(groups=fields.NO_ACCESS, copy=False)
     # the next run compares the channels there with ours
     reconcile = fields.Boolean(readonly=True)
     # by the clock of the database; notifications that come before then wait for it
@@ -191,6 +207,12 @@ class CalendarSyncAccount(models.Model):
         return found
 
     @api.model
+    def _trigger_sync_at(self, at):
+        """Have the cron run then, if that is before its own time."""
+        if at < fields.Datetime.now() + INTERVAL:
+            self.env.ref("calendar_cronofy_sync.ir_cron_sync").sudo()._trigger(at)
+
+    @api.model
     def _trigger_sync(self):
         """Have the cron run as soon as this transaction is committed, once."""
         done = self.env.cr.precommit.data
@@ -311,10 +333,10 @@ class CalendarSyncAccount(models.Model):
         """Tell the owner about an error that concerns the whole account, once, with the
         way out. Passing errors are kept quiet for a while."""
         provider = self._provider_label()
-        for kind, state, text in self._reports(provider, error):
-            if isinstance(error, kind):
-                self._needs_attention(text, state=state)
-                return
+        if isinstance(error, AT_ONCE) or _takes_hours(error):
+            state = "reconnect" if isinstance(error, LOST) else None
+            self._needs_attention(explain(self.env, error, provider), state=state)
+            return
         if patient:
             return
         if isinstance(error, SyncError):
@@ -322,7 +344,7 @@ class CalendarSyncAccount(models.Model):
                 "%(provider)s could not be reached several times: %(error)s "
                 "Everything is kept; the synchronisation goes on by itself.",
                 provider=provider,
-                error=error,
+                error=in_words(self.env, str(error)),
             )
         else:
             text = self.env._(
@@ -330,56 +352,6 @@ class CalendarSyncAccount(models.Model):
                 "administrator finds it in the log."
             )
         self._needs_attention(text)
-
-    def _reports(self, provider, error):
-        return [
-            (
-                AuthExpired,
-                "reconnect",
-                self.env._(
-                    "%(provider)s does not accept the connection any more. Everything "
-                    "is kept: please connect again.",
-                    provider=provider,
-                ),
-            ),
-            (
-                ScopeMissing,
-                "reconnect",
-                self.env._(
-                    "A permission is missing at %(provider)s. Please connect again and "
-                    "leave all boxes ticked.",
-                    provider=provider,
-                ),
-            ),
-            (
-                KeyUnavailable,
-                "reconnect",
-                self.env._(
-                    "The stored permission cannot be decrypted. Please connect again; "
-                    "your administrator should look at the option calendar_sync_key."
-                ),
-            ),
-            (NotInstalled, None, not_installed(self.env, provider, error)),
-            (
-                PlaceRefused,
-                None,
-                self.env._(
-                    "The data center of %(provider)s that is set is none that your "
-                    "company allows, or none that there is. Nothing is exchanged until "
-                    "your administrator has mended it in the settings.",
-                    provider=provider,
-                ),
-            ),
-            (
-                Misconfigured,
-                None,
-                self.env._(
-                    "%(provider)s refuses this Odoo: the client id or secret is wrong. "
-                    "Your administrator can mend it in the settings.",
-                    provider=provider,
-                ),
-            ),
-        ]
 
     def _review(self):
         """After a successful run: what is left for the owner to know or to decide?"""

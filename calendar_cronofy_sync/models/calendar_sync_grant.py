@@ -11,23 +11,16 @@ from odoo.tools import config
 
 from ..calsync.errors import (
     AuthExpired,
-    Forbidden,
     KeyUnavailable,
-    Misconfigured,
-    NotFound,
-    NotInstalled,
     PlaceRefused,
-    PlanLimit,
-    RateLimited,
     ScopeMissing,
     SyncError,
-    Unavailable,
-    Unsupported,
 )
 from ..calsync.providers import PROVIDERS
 from ..calsync.providers.cronofy import hosts as data_center_hosts
 from ..calsync.values import Application, Grant, Window
 from ..calsync.vault import Vault, new_key
+from .words import explain
 
 _logger = logging.getLogger(__name__)
 
@@ -366,111 +359,3 @@ class CalendarSyncAccount(models.Model):
                     text, self.action_reconnect(), self.env._("Connect again")
                 ) from None
             raise UserError(text) from None
-
-
-def not_installed(env, provider, error):
-    return env._(
-        "%(provider)s is not synchronised, because the Python package “%(package)s” is "
-        "missing on the Odoo server. Everything is kept; it goes on when your "
-        "administrator has installed the package and restarted Odoo.",
-        provider=provider,
-        package=getattr(error, "reason", ""),
-    )
-
-
-def explain(env, error, provider):
-    """What an error means for a person and what to do about it."""
-    table = (
-        (
-            AuthExpired,
-            env._(
-                "%(provider)s does not accept the permission any more. Connect again; "
-                "everything is kept until then.",
-                provider=provider,
-            ),
-        ),
-        (
-            KeyUnavailable,
-            env._(
-                "The stored permission cannot be decrypted, because the key of this "
-                "Odoo server is missing or was changed. Connect again, or have your "
-                "administrator restore the key.",
-            ),
-        ),
-        (
-            ScopeMissing,
-            env._(
-                "The connection needs more permissions at %(provider)s than it has. "
-                "Connect again and leave all boxes ticked; everything is kept until "
-                "then.",
-                provider=provider,
-            ),
-        ),
-        (
-            PlaceRefused,
-            env._(
-                "Your company does not allow data to lie in the data center of "
-                "%(provider)s that is set, or there is none of that name. Ask your "
-                "administrator.",
-                provider=provider,
-            ),
-        ),
-        (NotInstalled, not_installed(env, provider, error)),
-        (
-            Misconfigured,
-            env._(
-                "%(provider)s does not accept this Odoo as a client: the client id, "
-                "the client secret or an address is wrong. Ask your administrator.",
-                provider=provider,
-            ),
-        ),
-        (
-            RateLimited,
-            env._(
-                "%(provider)s asks us to wait, because too much was asked at once. Try "
-                "again in a few minutes.",
-                provider=provider,
-            ),
-        ),
-        (
-            Unavailable,
-            env._(
-                "%(provider)s does not answer at the moment. Try again later.",
-                provider=provider,
-            ),
-        ),
-        (
-            NotFound,
-            env._(
-                "%(provider)s does not show this calendar to you any more. Refresh the "
-                "list of calendars.",
-                provider=provider,
-            ),
-        ),
-        (
-            Forbidden,
-            env._(
-                "%(provider)s does not allow you to do this in this calendar.",
-                provider=provider,
-            ),
-        ),
-        (
-            PlanLimit,
-            env._(
-                "Your organisation's plan at %(provider)s does not include this. Ask "
-                "your administrator.",
-                provider=provider,
-            ),
-        ),
-        (
-            Unsupported,
-            env._("%(provider)s cannot do this for this calendar.", provider=provider),
-        ),
-    )
-    return next(
-        (text for kind, text in table if isinstance(error, kind)),
-        env._(
-            "%(provider)s answered in an unforeseen way. Try again later.",
-            provider=provider,
-        ),
-    )

@@ -16,6 +16,7 @@ from ..calsync.errors import (
     NotFound,
     RateLimited,
     ScopeMissing,
+    ServiceOff,
     SyncError,
     Unavailable,
     Unconfirmed,
@@ -37,7 +38,7 @@ ATTEMPTS = 4
 #: the answer to these is to look at what is there now, and to plan again
 LOOK_AGAIN = (Conflict, Duplicate, Forbidden)
 #: nothing more can be written in this run
-STOP = (AuthExpired, Misconfigured, NotFound, RateLimited, ScopeMissing)
+STOP = (AuthExpired, Misconfigured, NotFound, RateLimited, ScopeMissing, ServiceOff)
 #: runs in which a service accepts the same change and never shows it; then what it
 #: shows is its answer
 PATIENCE = 3

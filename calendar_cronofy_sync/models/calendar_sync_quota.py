@@ -6,9 +6,6 @@ whoever meets it, in whatever worker, stops the others too.
 
 from odoo import api, fields, models
 
-#: refusals that concern one user alone, by Google's reasons
-PERSONAL = frozenset(("userRateLimitExceeded", "quotaExceeded"))
-
 
 class CalendarSyncQuota(models.Model):
     _name = "calendar.sync.quota"
@@ -23,7 +20,7 @@ class CalendarSyncQuota(models.Model):
     def _pause(self, provider, error, until):
         """Keep all accounts of a provider from sending before ``until``, if the refusal
         concerned the project."""
-        if error.reason in PERSONAL:
+        if not error.project:
             return
         self.env.cr.execute(
             """INSERT INTO calendar_sync_quota (provider, paused_until)

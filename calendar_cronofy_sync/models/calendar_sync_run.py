@@ -20,19 +20,24 @@ from odoo.exceptions import UserError
 from odoo.tools import format_datetime
 
 from ..calsync.errors import (
+    AuthExpired,
     Forbidden,
     KeyUnavailable,
+    Misconfigured,
     NotFound,
     PlanLimit,
     RateLimited,
     Rejected,
+    ServiceOff,
     SyncError,
+    TokenRefused,
     Unsupported,
 )
 from ..calsync.plan import Policy
+from ..calsync.transport import wait_after
 from ..calsync.values import When
 from .bulk import insert_rows
-from .words import in_words
+from .words import explain, in_words
 
 _logger = logging.getLogger(__name__)
 
@@ -42,6 +47,9 @@ INTERVAL = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(hours=6)
 #: passing failures in a row after which the user is told
 PATIENCE = 3
+#: ... and how long refusals may last that pass by themselves. Where fresh tokens are
+#: refused longer, the connection is lost.
+QUIET = {TokenRefused: timedelta(hours=6), RateLimited: timedelta(hours=1)}
 #: what may be wrong with one event without stopping the others
 EVENT_ERRORS = (UserError, ValueError, OverflowError, pg.DataError, pg.IntegrityError)
 
@@ -134,6 +142,7 @@ class CalendarSyncRun(models.Model):
             if self._transact(self._survey, provider):
                 try:
                     yield from self._push(provider)
+                    self._transact(self._push_went_through)
                 except RateLimited as error:
                     # what comes in need not wait for what goes out
                     self._transact(self._delay_push, error)
@@ -277,6 +286,8 @@ class CalendarSyncRun(models.Model):
                 "next_sync": now + INTERVAL,
                 "failures": 0,
             }
+            if account.sudo().trouble:
+                account.sudo().trouble = False
         else:
             values["next_sync"] = now
         account.write(values)
@@ -289,29 +300,49 @@ class CalendarSyncRun(models.Model):
 
     def _wait_until(self, error, failures):
         """When to try again: as told, else ever later, and not all at the same time."""
-        wait = min(INTERVAL * 2 ** min(failures - 1, 10), LONGEST_WAIT)
-        if isinstance(error, RateLimited) and error.retry_after:
-            wait = max(timedelta(seconds=error.retry_after), timedelta(seconds=1))
-        return fields.Datetime.now() + wait * random.uniform(1, 1.25)
+        if isinstance(error, RateLimited):
+            wait = timedelta(seconds=wait_after(error, failures))
+        else:
+            wait = min(INTERVAL * 2 ** min(failures - 1, 10), LONGEST_WAIT)
+            wait *= random.uniform(1, 1.25)
+        return fields.Datetime.now() + wait
 
     def _delay_push(self, error):
-        account = self.account_id
-        account.push_after = self._wait_until(error, 1)
+        # sudo: for nobody to see
+        account = self.account_id.sudo()
+        account.push_refusals += 1
+        account.push_after = self._wait_until(error, account.push_refusals)
         self.env["calendar.sync.quota"]._pause(
             account.provider, error, account.push_after
         )
+        account._trigger_sync_at(account.push_after)
+
+    def _push_went_through(self):
+        account = self.account_id.sudo()
+        waits = account.push_after and account.push_after > fields.Datetime.now()
+        if account.push_refusals and not waits:
+            account.push_refusals = 0
 
     def _fail(self, error, provider):
-        account = self.account_id
+        account = self.account_id.sudo()
+        now, kind = fields.Datetime.now(), type(error).__name__
+        if account.trouble != kind:
+            account.write({"trouble": kind, "trouble_since": now})
+        lasted = now - (account.trouble_since or now)
+        if isinstance(error, TokenRefused) and lasted >= QUIET[TokenRefused]:
+            error = AuthExpired(reason=error.reason)
         failures = account.failures + 1
         until = self._wait_until(error, failures)
         account.write({"claim": False, "failures": failures, "next_sync": until})
         if isinstance(error, RateLimited):
             self.env["calendar.sync.quota"]._pause(account.provider, error, until)
+            account._trigger_sync_at(until)
         if provider and not isinstance(error, KeyUnavailable):
             account._store_grant(provider.grant)
         self._close("failed", provider, error)
-        account._report(error, patient=failures < PATIENCE)
+        quiet = next((t for kind, t in QUIET.items() if isinstance(error, kind)), None)
+        patient = lasted < quiet if quiet else failures < PATIENCE
+        account._report(error, patient=patient)
 
     def _close(self, state, provider, error=None):
         self.write(
@@ -326,6 +357,8 @@ class CalendarSyncRun(models.Model):
     @api.model
     def _error_text(self, error):
         """What happened, for the person concerned; a bug's text stays in the log."""
+        if isinstance(error, Misconfigured | ServiceOff):
+            return explain(self.env, error, self.account_id._provider_label())
         if isinstance(error, SyncError | UserError):
             return in_words(self.env, str(error))
         return self.env._("Unexpected error: %(kind)s", kind=type(error).__name__)

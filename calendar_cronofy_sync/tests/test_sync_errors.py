@@ -20,6 +20,8 @@ from ..calsync.errors import (
     RateLimited,
     Rejected,
     ScopeMissing,
+    ServiceOff,
+    TokenRefused,
     Unavailable,
 )
 from ..calsync.providers.absent import Absent
@@ -82,6 +84,45 @@ class TestAccountErrors(SyncCase):
         self.assertFalse(self.account.attention)
         self.assertEqual(meeting.sync_link_ids.state, "synced")
         self.assertQuiet()
+
+    def test_fresh_tokens_that_are_refused_for_hours_end_a_connection(self):
+        """Not before: Google refuses good tokens now and then."""
+
+        def refused(hours):
+            if self.account.trouble_since:
+                self.account.trouble_since -= timedelta(hours=hours)
+            self.server.fail(TokenRefused(), "changes")
+            self.sync(fails=True)
+            return self.account.state
+
+        for hours in (0, 1, 2, 2):
+            self.assertEqual(refused(hours), "active")
+            self.assertFalse(self.account.attention, "it passes by itself")
+        self.env["calendar.sync.run"].search([]).unlink()
+        self.sync()
+        self.assertFalse(self.account.trouble, "it has passed")
+        self.assertEqual(refused(0), "active")
+        self.assertEqual(refused(5), "active")
+        self.assertEqual(refused(2), "reconnect")
+        self.assertIn("connect again", self.account.attention)
+
+    def test_each_refusal_is_told_to_whom_it_concerns(self):
+        for error, word, state in (
+            (AuthExpired(reason="invalid_rapt"), "session control", "reconnect"),
+            (Misconfigured(reason="deleted_client"), "deleted", "active"),
+            (Misconfigured(reason="disabled_client"), "disabled", "active"),
+            (Misconfigured(reason="unauthorized_client"), "web applic", "active"),
+            (Misconfigured(reason="invalid_client"), "client secret", "active"),
+            (Misconfigured(reason="accessNotConfigured"), "enable it", "active"),
+            (ServiceOff(reason="notACalendarUser"), "switched off", "active"),
+        ):
+            with self.subTest(reason=error.reason):
+                self.account.write({"state": "active", "failures": 0})
+                self.account._clear_attention()
+                self.server.fail(error, "changes")
+                self.sync(fails=True)
+                self.assertEqual(self.account.state, state)
+                self.assertIn(word, self.account.attention)
 
     def test_a_rate_limit_is_waited_for_as_told(self):
         self.server.fail(RateLimited(retry_after=1800), "changes")

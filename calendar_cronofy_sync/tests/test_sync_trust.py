@@ -349,7 +349,7 @@ class TestSyncTrust(SyncCase):
     def test_a_project_wide_refusal_stops_every_account_of_the_provider(self):
         ann = self.connect(self.ann)
         bob = self.connect(self.bob)
-        self.server.fail(RateLimited(retry_after=600, reason="rateLimitExceeded"))
+        self.server.fail(RateLimited(retry_after=600, project=True))
         self.sync(fails=True)
         runs = len((ann | bob).run_ids)
         self.sync(fails=True)
@@ -362,11 +362,45 @@ class TestSyncTrust(SyncCase):
         self.connect(self.ann)
         bob = self.connect(self.bob)
         remote = self.put("bob@example.com", name="Lunch")
-        self.server.fail(RateLimited(retry_after=60, reason="userRateLimitExceeded"))
+        self.server.fail(RateLimited(reason="rateLimitExceeded"))
+        now = fields.Datetime.now()
         self.sync(fails=True)
+        [waits] = self.env["calendar.sync.account"].search([("failures", ">", 0)])
+        self.assertLessEqual(waits.next_sync, now + timedelta(seconds=5))
+        self.assertFalse(waits.attention)
         self.sync(fails=True)
         self.assertTrue(self.event_of(remote))
         self.assertTrue(bob.last_sync)
+
+    def test_refused_writes_are_tried_again_later_and_later(self):
+        account = self.connect(self.ann)
+        self.sync()
+        self.meeting()
+        waits = []
+        for _n in range(9):
+            self.server.fail(RateLimited(), "insert")
+            account.push_after = False
+            now = fields.Datetime.now()
+            self.sync()
+            waits.append((account.push_after - now).total_seconds())
+        self.assertLess(waits[0], 4)
+        self.assertGreater(waits[-1], 40)
+        self.assertLess(waits[-1], 64)
+        account.push_after = False
+        self.sync()
+        self.assertEqual(len(self.remote("odoo-ann@example.com")), 1)
+        self.assertFalse(account.push_refusals)
+
+    def test_a_used_up_day_is_told_and_waited_for(self):
+        account = self.connect(self.ann)
+        error = RateLimited(
+            retry_after=20_000, project=True, reason="dailyLimitExceeded"
+        )
+        self.server.fail(error, "changes")
+        self.sync(fails=True)
+        self.assertEqual(account.state, "active")
+        self.assertIn("goes on by itself", account.attention)
+        self.assertTrue(self.env["calendar.sync.quota"].search([]))
 
     def test_reading_goes_on_while_writing_has_to_wait(self):
         account = self.connect(self.ann)

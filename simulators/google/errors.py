@@ -88,7 +88,45 @@ def full_sync_required() -> Refusal:
     )
 
 
+#: Inky-Calendar-Server 104, easyappointments 995: the reason names no user, the text
+#: does
+_QUOTA = (
+    "Quota exceeded for quota metric 'Queries' and limit 'Queries per {}' of service"
+    " 'calendar-json.googleapis.com' for consumer 'project_number:0'."
+)
+
 FAULTS: dict[str, tuple] = {
+    "perUser": (403, "rateLimitExceeded", _QUOTA.format("minute per user"), USAGE),
+    "perProject": (403, "rateLimitExceeded", _QUOTA.format("minute"), USAGE),
+    "perDay": (403, "rateLimitExceeded", _QUOTA.format("day"), USAGE),
+    # kewisch/gdata-provider, request code
+    "dailyLimitExceededUnreg": (
+        403,
+        "dailyLimitExceededUnreg",
+        "Daily Limit for Unauthenticated Use Exceeded. Continued use requires signup.",
+        USAGE,
+    ),
+    "variableTermLimitExceeded": (
+        403,
+        "variableTermLimitExceeded",
+        "Variable Term Limit Exceeded",
+        USAGE,
+    ),
+    # webhookdb 624: the Workspace has switched Calendar off
+    "notACalendarUser": (
+        403,
+        "notACalendarUser",
+        "The user must be signed up for Google Calendar.",
+        "calendar",
+    ),
+    "forbiddenForNonCreator": (
+        403,
+        "forbiddenForNonCreator",
+        "Forbidden",
+        "calendar",
+    ),
+    # gcal_sync: a 410 without any of the usual reasons
+    "gone": (410, "gone", "Gone"),
     "rateLimitExceeded": (403, "rateLimitExceeded", "Rate Limit Exceeded", USAGE),
     "userRateLimitExceeded": (
         403,
@@ -151,9 +189,12 @@ FAULTS: dict[str, tuple] = {
 }
 
 OAUTH_FAULTS = {
+    # AutoRclone 98, gdrive 646
+    "deleted_client": (401, "The OAuth client was deleted."),
+    "disabled_client": (401, "The OAuth client was disabled."),
     "invalid_grant": (400, "Token has been expired or revoked."),
     "invalid_client": (401, "Unauthorized"),
-    "unauthorized_client": (401, "Unauthorized"),
+    "unauthorized_client": (400, "Unauthorized"),
     "invalid_scope": (400, "Bad Request"),
     "temporarily_unavailable": (503, "Try again later"),
 }
@@ -168,6 +209,14 @@ def fault_response(name: str) -> Response:
     """The answer for a fault's name; ValueError if there is none of that name."""
     if name in FAULTS:
         return Response(FAULTS[name][0], body(*FAULTS[name]))
+    if name == "invalid_rapt":
+        # gogcli 338, salto 5872: the Workspace ends sessions after some hours
+        rapt = oauth_error(400, "invalid_grant", "reauth related error (invalid_rapt)")
+        rapt.response.data |= {
+            "error_subtype": "invalid_rapt",
+            "error_uri": "https://support.google.com/a/answer/9368756",
+        }
+        return rapt.response
     if name in OAUTH_FAULTS:
         status, text = OAUTH_FAULTS[name]
         return oauth_error(status, name, text).response

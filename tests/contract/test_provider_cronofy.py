@@ -722,7 +722,7 @@ def test_a_refused_event_says_why_and_stops_nobody(world, sim, provider):
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        ("401", errors.AuthExpired),
+        ("401", errors.TokenRefused),
         ("402", errors.PlanLimit),
         ("403", errors.ScopeMissing),
         ("404", errors.NotFound),

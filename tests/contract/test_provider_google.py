@@ -171,7 +171,10 @@ def test_a_batch_renews_the_token_too(world, provider):
     "fault, expected",
     [
         ("invalid_grant", errors.AuthExpired),
+        ("invalid_rapt", errors.AuthExpired),
         ("invalid_client", errors.Misconfigured),
+        ("deleted_client", errors.Misconfigured),
+        ("disabled_client", errors.Misconfigured),
         ("unauthorized_client", errors.Misconfigured),
         ("invalid_scope", errors.ScopeMissing),
         ("garbage", errors.Unavailable),
@@ -189,6 +192,69 @@ def test_why_a_token_cannot_be_renewed(world, fault, expected):
     [outcome] = provider.push(ANN, [insert(1)])
     assert isinstance(outcome.error, expected)
     provider.close()
+
+
+def test_a_session_that_the_organisation_ends_is_told_apart(world):
+    provider = connected(world, replace(world.grant(), access_token=""))
+    world.sim.set_fault(match={"path": "^/token$"}, fault="invalid_rapt", times=0)
+    with pytest.raises(errors.AuthExpired) as caught:
+        provider.identity()
+    assert caught.value.reason == "invalid_rapt"
+    provider.close()
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_good_token_that_is_refused_now_and_then_is_good(world, provider, times):
+    remote_id = world.put(TIMED)
+    match = {"method": "GET", "path": "/events$"}
+    world.sim.set_fault(match=match, fault="authError", times=times)
+    [page] = provider.changes(ANN, "", WINDOW)
+    assert [event.remote_id for event in page.events] == [remote_id]
+
+
+def test_a_good_token_that_is_always_refused_is_tried_later(world, provider):
+    world.sim.set_fault(match={"path": "^/calendar/"}, fault="authError", times=0)
+    with pytest.raises(errors.TokenRefused):
+        provider.identity()
+    [outcome] = provider.push(ANN, [insert(1)])
+    assert isinstance(outcome.error, errors.TokenRefused)
+    assert provider.grant.refresh_token
+
+
+@pytest.mark.parametrize("what", ["single", "occurrence", "series"])
+def test_what_may_not_be_deleted_because_it_is_deleted_counts_as_done(
+    world, provider, what
+):
+    series = world.put(TIMED, recurrence=WEEKLY)
+    remote_id = {
+        "single": world.put(TIMED),
+        "occurrence": occurrence(series, 7),
+        "series": series,
+    }[what]
+    delete = Write(verb="delete", remote_id=remote_id)
+    world.sim.set_fault(match={"method": "DELETE"}, fault="forbidden")
+    [outcome] = provider.push(ANN, [delete])
+    assert isinstance(outcome.error, errors.Forbidden), "it is there"
+    world.sim.delete_event(ANN, remote_id)
+    world.sim.set_fault(match={"method": "DELETE"}, fault="forbidden")
+    [outcome] = provider.push(ANN, [delete])
+    assert outcome.error is None
+
+
+def test_a_calendar_that_is_gone_is_not_found_with_its_sync_token(world, provider):
+    calendar = world.new_calendar()
+    *_, last = provider.changes(calendar, "", WINDOW)
+    world.sim.delete_calendar(ANN, calendar)
+    with pytest.raises(errors.NotFound):
+        list(provider.changes(calendar, last.token, WINDOW))
+
+
+@pytest.mark.parametrize("fault", ["fullSyncRequired", "gone"])
+def test_a_dead_sync_token_is_told_whatever_the_reason(world, provider, fault):
+    *_, last = provider.changes(ANN, "", WINDOW)
+    world.sim.set_fault(match={"path": "/events$"}, fault=fault)
+    with pytest.raises(errors.TokenInvalid):
+        list(provider.changes(ANN, last.token, WINDOW))
 
 
 def test_a_wrong_client_secret_does_not_cost_the_grant(world):
@@ -442,7 +508,14 @@ def test_a_batch_without_an_answer_may_have_landed(world, provider, fault):
         ("invalid", errors.Rejected),
         ("forbidden", errors.Forbidden),
         ("insufficientPermissions", errors.ScopeMissing),
-        ("authError", errors.AuthExpired),
+        ("authError", errors.TokenRefused),
+        ("perUser", errors.RateLimited),
+        ("dailyLimitExceeded", errors.RateLimited),
+        ("notACalendarUser", errors.ServiceOff),
+        ("forbiddenForNonOrganizer", errors.Forbidden),
+        ("duplicate", errors.Duplicate),
+        ("conditionNotMet", errors.Conflict),
+        ("badRequest", errors.Rejected),
     ],
 )
 def test_one_part_of_a_batch_has_its_own_error(world, provider, fault, expected):
@@ -477,12 +550,17 @@ def test_a_limited_account_waits_and_others_do_not(world):
     assert not world.clock.slept
     limited.push(ANN, [insert(1)])
     assert world.clock.slept == [3]
-    world.sim.set_fault(match=match, fault="rateLimitExceeded", retry_after=60)
+    world.sim.set_fault(match=match, fault="perUser", retry_after=60)
+    limited.push(ANN, [insert(3)])
+    [outcome] = other.push(ANN, [insert(4)])
+    assert outcome.event
+    world.clock.now += 61
+    world.sim.set_fault(match=match, fault="perProject", retry_after=60)
     limited.push(ANN, [insert(3)])
     [outcome] = other.push(ANN, [insert(3)])
     assert isinstance(outcome.error, errors.RateLimited)
-    assert 0 < outcome.error.retry_after <= 60
-    assert len(world.sim.list_events(ANN)) == 2
+    assert 0 < outcome.error.retry_after <= 60 and outcome.error.project
+    assert len(world.sim.list_events(ANN)) == 3
 
 
 def test_a_batch_costs_what_its_parts_cost(world):

@@ -5,11 +5,22 @@ import logging
 import threading
 from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from calsync import errors, transport
-from calsync.transport import Limiter, Wire, backoff, google_error, insist, mask, pause
+from calsync.transport import (
+    Limiter,
+    Wire,
+    backoff,
+    google_error,
+    insist,
+    mask,
+    oauth_error,
+    pause,
+    wait_after,
+)
 
 # --------------------------------------------------------------------------- meanings
 
@@ -28,13 +39,22 @@ def refusal(reason, message="Words.", details=()):
         (400, "pushNotSupportedForRequestedResource", errors.Unsupported),
         (400, "push.webhookUrlNotHttps", errors.Unsupported),
         (401, "push.webhookUrlUnauthorized", errors.Unsupported),
-        (401, "authError", errors.AuthExpired),
-        (401, "required", errors.AuthExpired),
+        (401, "authError", errors.TokenRefused),
+        (401, "required", errors.TokenRefused),
         (402, "", errors.PlanLimit),
         (403, "rateLimitExceeded", errors.RateLimited),
         (403, "userRateLimitExceeded", errors.RateLimited),
         (403, "quotaExceeded", errors.RateLimited),
+        (403, "dailyLimitExceeded", errors.RateLimited),
+        (403, "variableTermLimitExceeded", errors.RateLimited),
+        (403, "dailyLimitExceededUnreg", errors.Misconfigured),
         (403, "accessNotConfigured", errors.Misconfigured),
+        (403, "notACalendarUser", errors.ServiceOff),
+        (403, "forbiddenForNonCreator", errors.Forbidden),
+        (403, "forbidden", errors.Forbidden),
+        (400, "required", errors.Rejected),
+        (400, "badRequest", errors.Rejected),
+        (410, "", errors.Gone),
         (403, "insufficientPermissions", errors.ScopeMissing),
         (403, "forbiddenForNonOrganizer", errors.Forbidden),
         (403, "requiredAccessLevel", errors.Forbidden),
@@ -55,6 +75,58 @@ def refusal(reason, message="Words.", details=()):
 )
 def test_each_refusal_has_one_meaning(status, reason, expected):
     assert type(google_error(status, {}, refusal(reason))) is expected
+
+
+QUOTA = (
+    "Quota exceeded for quota metric 'Queries' and limit 'Queries per {}' of service"
+    " 'calendar-json.googleapis.com' for consumer 'project_number:0'."
+)
+
+
+@pytest.mark.parametrize(
+    "status, reason, message, project, period",
+    [
+        (403, "rateLimitExceeded", QUOTA.format("minute per user"), False, 60),
+        (429, "rateLimitExceeded", QUOTA.format("minute per user"), False, 60),
+        (403, "rateLimitExceeded", QUOTA.format("100 seconds per user"), False, 100),
+        (403, "rateLimitExceeded", QUOTA.format("minute"), True, 60),
+        (403, "rateLimitExceeded", QUOTA.format("day"), True, 86_400),
+        (403, "rateLimitExceeded", QUOTA.format("day per user"), False, 86_400),
+        (403, "rateLimitExceeded", "Rate Limit Exceeded", False, 60),
+        (403, "userRateLimitExceeded", "User Rate Limit Exceeded", False, 60),
+        (403, "userRateLimitExceeded", QUOTA.format("minute"), False, 60),
+        (403, "dailyLimitExceeded", "Daily Limit Exceeded", True, 86_400),
+        (403, "quotaExceeded", "Calendar usage limits exceeded.", False, 3600),
+        (403, "variableTermLimitExceeded", "Words.", False, 3600),
+        (429, "", "", False, 60),
+    ],
+)
+def test_a_refusal_says_whose_limit_it_is(status, reason, message, project, period):
+    error = google_error(status, {}, refusal(reason, message))
+    assert (error.project, error.period) == (project, period)
+
+
+def test_newer_details_say_whose_limit_it_is_too():
+    def of(limit, unit):
+        metadata = {"quota_limit": limit, "quota_unit": unit}
+        rows = [{"reason": "RATE_LIMIT_EXCEEDED", "metadata": metadata}]
+        return google_error(429, {}, refusal("", "Words.", rows))
+
+    mine = of("defaultPerMinutePerUser", "1/min/{project}/{user}")
+    ours = of("limit", "1/d/{project}")
+    assert (mine.project, mine.period) == (False, 60)
+    assert (ours.project, ours.period) == (True, 86_400)
+
+
+def test_a_used_up_day_ends_at_midnight_pacific_unless_told_otherwise():
+    body = refusal("dailyLimitExceeded", "Daily Limit Exceeded")
+    wait = google_error(403, {}, body).retry_after
+    at = datetime.fromtimestamp(
+        datetime.now().timestamp() + wait, ZoneInfo("America/Los_Angeles")
+    )
+    assert 0 < wait <= 90_000
+    assert at.hour == 0 or (at.hour, at.minute) == (23, 59)
+    assert google_error(403, {"retry-after": "7"}, body).retry_after == 7
 
 
 def test_a_foreign_sync_token_is_an_invalid_one():
@@ -94,6 +166,8 @@ def test_a_body_in_another_shape_leaves_the_status_to_speak(body):
         ("soon", None),
         ("-3", None),
         ("٣", None),
+        ("9" * 400, 86_400.0),
+        ("Fri, 02 Jan 2099 10:00:30 GMT", 86_400.0),
     ],
 )
 def test_retry_after(value, expected):
@@ -109,6 +183,40 @@ def test_backing_off_doubles_up_to_a_minute_with_jitter():
     longest = [backoff(attempt, lambda: 1.0) for attempt in range(8)]
     assert longest == [1, 2, 4, 8, 16, 32, 64, 64]
     assert shortest == [length / 2 for length in longest]
+
+
+def test_a_run_waits_as_told_else_from_one_second_up_to_the_limits_own_period():
+    def waits(error, chance):
+        return [wait_after(error, n, lambda: chance) for n in range(1, 10)]
+
+    minute, hundred = errors.RateLimited(), errors.RateLimited(period=100.0)
+    assert waits(minute, 0.0) == [1, 2, 4, 8, 16, 32, 48, 48, 48]
+    assert waits(minute, 1.0) == [1.25, 2.5, 5, 10, 20, 40, 60, 60, 60]
+    assert waits(hundred, 1.0)[-1] == 100
+    assert waits(errors.RateLimited(period=1.0), 0.0)[-1] == 1
+    assert waits(errors.RateLimited(retry_after=1800), 0.0) == [1800] * 9
+    assert waits(errors.RateLimited(retry_after=80_000), 1.0) == [80_300] * 9
+
+
+@pytest.mark.parametrize(
+    "status, words, expected",
+    [
+        (400, [None, "invalid_grant"], errors.AuthExpired),
+        (400, ["invalid_rapt", "invalid_grant"], errors.AuthExpired),
+        (400, ["something_new", "invalid_grant"], errors.AuthExpired),
+        (401, [None, "invalid_client"], errors.Misconfigured),
+        (401, [None, "deleted_client"], errors.Misconfigured),
+        (401, [None, "disabled_client"], errors.Misconfigured),
+        (400, [None, "unauthorized_client"], errors.Misconfigured),
+        (400, [None, "something_new"], errors.Unavailable),
+        (400, [], errors.Unavailable),
+        (500, [None, "invalid_grant"], errors.Unavailable),
+        (200, [None, None], errors.Unavailable),
+        (429, [], errors.RateLimited),
+    ],
+)
+def test_only_the_token_endpoints_own_word_ends_a_grant(status, words, expected):
+    assert type(oauth_error(status, words)) is expected
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ from ..errors import (
     ScopeMissing,
     SyncError,
     TokenInvalid,
+    TokenRefused,
     Unavailable,
     Unconfirmed,
     Unsupported,
@@ -73,6 +74,7 @@ from ..transport import (
     Wire,
     error_of,
     insist,
+    oauth_error,
     retry_after,
     shared_limiter,
 )
@@ -270,33 +272,24 @@ def cronofy_error(reply: Reply, *, write: bool = False) -> SyncError:
         # cronofy-csharp knows it, and nobody says what is gone then: paths name
         # calendars, and a missing calendar is no deletion of its events
         return NotFound(reason="410")
-    return error_of(
-        reply.status,
-        message=told,
-        retry_after=retry_after(reply.headers.get("retry-after") or ""),
-        write=write,
-    )
-
-
-#: what is wrong with the application and not with a person's permission (RFC 6749 5.2).
-#: Cronofy says it with 400, too: tests of cronofy-csharp (RevokeToken) and cronofy-ruby
-OUR_FAULTS = frozenset(
-    ("invalid_client", "invalid_request", "unauthorized_client")
-    + ("unsupported_grant_type",)
-)
+    wait = retry_after(reply.headers.get("retry-after") or "")
+    if reply.status == 429:
+        # counted for the application, over all its users
+        return RateLimited(retry_after=wait, project=True, reason="429")
+    return error_of(reply.status, message=told, write=write)
 
 
 def _grant_error(reply: Reply) -> SyncError:
-    """The meaning of a refusal by the token endpoint, whose 400 says the most."""
-    error = str(_json(reply).get("error", ""))
-    if error in OUR_FAULTS or reply.status == 401:
-        return Misconfigured(
-            "Cronofy does not know this client id and secret.",
-            reason=error or "invalid_client",
-        )
-    if reply.status == 400:
-        return AuthExpired(reason=error or "400")
-    return cronofy_error(reply)
+    """The meaning of a refusal by the token endpoint."""
+    word = _json(reply).get("error")
+    # an unknown client is refused with 400 (cronofy-csharp, tests of RevokeToken)
+    if reply.status == 401 and not word:
+        word = "invalid_client"
+    error = oauth_error(reply.status, [word], reply.headers.get("retry-after") or "")
+    if error.reason == "invalid_client":
+        told = "Cronofy does not know this client id and secret."
+        return Misconfigured(told, reason=error.reason)
+    return error
 
 
 def _json(reply: Reply) -> dict[str, Any]:
@@ -1109,7 +1102,7 @@ class CronofyProvider:
             if reply.status == 401:
                 # the permission was confirmed a moment ago: only the token endpoint
                 # says that it is gone
-                raise Unavailable(reason="401")
+                raise TokenRefused(reason="401")
         # a batch is answered with 207 whatever became of its parts (Cronofy,
         # developers/api/batch); those who read the parts judge them
         if not _accepted(reply.status):

@@ -28,6 +28,7 @@ from ..errors import (
     NotFound,
     RateLimited,
     ScopeMissing,
+    ServiceOff,
     SyncError,
     TokenInvalid,
     Unavailable,
@@ -86,7 +87,7 @@ BUSY_SPAN = timedelta(days=89)
 #: a patch counts thrice (Reference, events.patch); everything else once
 COSTS = {"patch": 3}
 #: seconds of silence when Google asks us to slow down and does not say for how long
-PENALTY = 2.0
+PENALTY = 1.0
 
 _SCOPE = "https://www.googleapis.com/auth/calendar"
 EVENTS = _SCOPE + ".events"
@@ -428,8 +429,11 @@ class GoogleProvider:
             if _has_place(write):
                 return self._by_its_place(calendar_id, write)
             answer = self._absence(calendar_id, answer)
-        if isinstance(answer, Gone) and write.verb == "delete":
-            return Outcome(key=write.key)
+        if write.verb == "delete":
+            if isinstance(answer, Forbidden) and self._is_deleted(calendar_id, write):
+                return Outcome(key=write.key)
+            if isinstance(answer, Gone):
+                return Outcome(key=write.key)
         return Outcome(key=write.key, error=answer)
 
     def _by_its_place(self, calendar_id: str, write: Write) -> Outcome:
@@ -464,6 +468,15 @@ class GoogleProvider:
         found = replace(write, remote_id=item["id"], master_id="")
         [outcome] = self.push(calendar_id, [found])
         return outcome
+
+    def _is_deleted(self, calendar_id: str, write: Write) -> bool:
+        """Was it deleted before? Then Google may forbid to delete it (cal.diy 7315,
+        Odoo's google_calendar)."""
+        wanted = "id,status"
+        found = self._items(calendar_id, [write.remote_id], wanted)[write.remote_id]
+        if isinstance(found, SyncError):
+            return isinstance(found, Gone)
+        return found.get("status") == "cancelled"
 
     def _answer_rows(
         self, calendar_id: str, writes: Sequence[Write]
@@ -606,10 +619,11 @@ class GoogleProvider:
         meaning = google_error(
             error.resp.status, error.resp, error.content, write=write
         )
+        # (of a calendar that takes no more writes for hours everything else goes on)
         if isinstance(meaning, RateLimited) and meaning.reason != "quotaExceeded":
-            own = meaning.reason == "userRateLimitExceeded"
             wait = PENALTY if meaning.retry_after is None else meaning.retry_after
-            self._limiter.penalise(wait, self._user if own else None)
+            whose = None if meaning.project else self._user
+            self._limiter.penalise(wait, whose)
         return meaning
 
 
@@ -639,9 +653,8 @@ def _busy_times(answer: Any) -> list[tuple[datetime, datetime]]:
         ]
     except (AttributeError, LookupError, TypeError, ValueError):
         raise Unavailable(reason="unreadable answer") from None
-    if reasons:
-        kind = NotFound if "notFound" in reasons else Unavailable
-        raise kind(reason=reasons[0])
+    for reason in reasons:
+        raise BUSY_ERRORS.get(reason, Unavailable)(reason=reason)
     return [(start, stop) for start, stop in times if start < stop]
 
 
@@ -682,7 +695,7 @@ def _steps(writes: Sequence[Write]) -> list[list[int]]:
 
 
 #: errors of one write after which it makes no sense to send others
-_STOPPING = (AuthExpired, Misconfigured, RateLimited, ScopeMissing)
+_STOPPING = (AuthExpired, Misconfigured, RateLimited, ScopeMissing, ServiceOff)
 
 
 def _stands_for(write: Write) -> str:
@@ -718,6 +731,13 @@ def _own_address(item: Mapping[str, Any], calendar_id: str) -> str | SyncError:
         return Unavailable(reason="unreadable answer")
     return Forbidden(reason="not invited")
 
+
+#: what the errors inside a free/busy answer mean (webhookdb 624); the others pass
+BUSY_ERRORS: dict[str, type[SyncError]] = {
+    "notFound": NotFound,
+    "forbidden": Forbidden,
+    "notACalendarUser": ServiceOff,
+}
 
 #: methods that answer with nothing
 _SILENT = ("calendar.events.delete", "calendar.channels.stop")

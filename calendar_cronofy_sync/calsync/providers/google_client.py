@@ -23,13 +23,14 @@ from google_auth_oauthlib.flow import Flow
 from googleapiclient.discovery import build_from_document
 from googleapiclient.discovery_cache import get_static_doc
 
-from ..errors import AuthExpired, Misconfigured, ScopeMissing, SyncError, Unavailable
+from ..errors import AuthExpired, SyncError, Unavailable
 from ..transport import (
     UNREADABLE,
     Limiter,
     Reply,
     Wire,
     error_of,
+    oauth_error,
     origin,
     pinned,
     shared_limiter,
@@ -157,10 +158,11 @@ class RenewingCredentials(Credentials):
         :raises AuthExpired: the grant is gone
         :raises Misconfigured: the client id or secret is wrong
         """
+        request = _Overheard(self._sender)
         try:
-            result = super().refresh(Request(self._sender))
-        except RefreshError as err:
-            raise _refresh_error(err) from None
+            result = super().refresh(request)
+        except RefreshError:
+            raise request.meaning() from None
         except GoogleAuthError as err:
             raise Unavailable(reason=type(err).__name__) from None
         except UNREADABLE:
@@ -182,33 +184,29 @@ def authorized(credentials: Credentials, sender: Sender) -> AuthorizedHttp:
     return AuthorizedHttp(credentials, http=sender, max_refresh_attempts=1)
 
 
-def _refresh_error(error: RefreshError) -> SyncError:
-    answer = error.args[1] if len(error.args) > 1 else None
-    if error.retryable:
-        return Unavailable(reason="token")
-    if not isinstance(answer, dict):
-        if answer is None:  # nothing was sent: there is no refresh token
+class _Overheard:
+    """What google-auth asks the token endpoint with; it keeps what was answered.
+
+    A RefreshError tells less: for ``invalid_rapt`` it is one English sentence.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self._send = Request(sender)
+        self._answer: Any = None
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        self._answer = self._send(*args, **options)
+        return self._answer
+
+    def meaning(self) -> SyncError:
+        """Why there is no new token."""
+        if self._answer is None:  # nothing was sent
             return AuthExpired(reason="no refresh token")
-        return Unavailable(reason="token")
-    return _oauth_error(400, str(answer.get("error", "")))
+        answer = self._answer
+        return _oauth_error(Reply(answer.status, answer.headers, answer.data))
 
 
 # -------------------------------------------------------------------------------- OAuth
-
-#: https://www.rfc-editor.org/rfc/rfc6749#section-5.2 and Google's own words. Only these
-#: may cost a user the grant: a wrong client secret is not the users' fault.
-OAUTH_ERRORS: dict[str, type[SyncError]] = {
-    "invalid_grant": AuthExpired,
-    "access_denied": AuthExpired,
-    "admin_policy_enforced": AuthExpired,
-    "org_internal": AuthExpired,
-    "invalid_scope": ScopeMissing,
-    "invalid_client": Misconfigured,
-    "unauthorized_client": Misconfigured,
-    "redirect_uri_mismatch": Misconfigured,
-    "unsupported_grant_type": Misconfigured,
-    "invalid_request": Misconfigured,
-}
 
 
 def consent_page(
@@ -258,7 +256,7 @@ def exchange_code(
         client_secret=app.client_secret,
     )
     if answer.status != 200:
-        raise _oauth_error(answer.status, _oauth_words(answer)[0])
+        raise _oauth_error(answer)
     try:
         return _granted(answer.json())
     except (OverflowError, *UNREADABLE):
@@ -288,27 +286,26 @@ def revoke_grant(app: Application, grant: Grant) -> None:
     if not token:
         return
     answer = _post(app.revoke_url, token=token)
-    if answer.status == 200 or _oauth_words(answer)[0] == "invalid_token":
+    data = _oauth_answer(answer)
+    if answer.status == 200 or data.get("error") == "invalid_token":
         return
-    raise error_of(answer.status, *_oauth_words(answer))
+    words = (data.get("error", ""), data.get("error_description", ""))
+    raise error_of(answer.status, *map(str, words))
 
 
-def _oauth_error(status: int, word: str) -> SyncError:
-    kind = OAUTH_ERRORS.get(word)
-    if kind is None:
-        return Unavailable(reason=word or str(status))
-    if kind is Misconfigured:
-        return Misconfigured(f"Google refuses the client: {word}.", reason=word)
-    return kind(reason=word)
+def _oauth_error(answer: Reply) -> SyncError:
+    """The meaning of a refusal by the token endpoint."""
+    data = _oauth_answer(answer)
+    words = (data.get("error_subtype"), data.get("error"))
+    return oauth_error(answer.status, words, answer.headers.get("retry-after", ""))
 
 
-def _oauth_words(answer: Reply) -> tuple[str, str]:
-    """The error and its description in an answer of an OAuth endpoint."""
+def _oauth_answer(answer: Reply) -> dict[str, Any]:
     try:
         data = json.loads(answer.body)
-        return str(data["error"]), str(data.get("error_description", ""))
     except UNREADABLE:
-        return "", ""
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _post(url: str, **form: str) -> Reply:
