@@ -15,7 +15,6 @@ from tests.live.google import Google
 pytestmark = pytest.mark.sends_malformed
 
 ANN = "ann@example.com"
-NOT_YET = {"occurrence-more-public"}
 SCOPE = "https://www.googleapis.com/auth/calendar"
 NEEDED = [".events", ".calendarlist.readonly", ".freebusy", ".app.created"]
 
@@ -81,8 +80,7 @@ def otherwise(text):
 def test_the_simulator_of_google_does_what_we_believe_of_google(google, capsys):
     status = main(["google"], google.environment)
     text = capsys.readouterr().out
-    assert set(otherwise(text)) <= NOT_YET, text
-    assert status == bool(otherwise(text))
+    assert (status, otherwise(text)) == (0, []), text
 
 
 def test_the_simulator_of_cronofy_does_what_we_believe_of_cronofy(cronofy, capsys):

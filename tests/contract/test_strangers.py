@@ -412,9 +412,7 @@ def test_gcal_sync_expands_a_series_as_the_simulator_does(
 
 def test_gcal_sync_places_exceptions_in_their_series(sim, in_home_assistant):
     master = sim.insert_event(ANN, rule("RRULE:FREQ=WEEKLY;COUNT=5"))
-    dates = sim.call(
-        ANN, "events.instances", calendarId="primary", eventId=master["id"]
-    )["items"]
+    dates = instances(sim, master["id"])
     moved = timed(MONDAY + WEEK + timedelta(days=1, hours=3), summary="Moved")
     sim.patch_event(ANN, dates[1]["id"], moved)
     sim.delete_event(ANN, dates[3]["id"])
@@ -426,6 +424,31 @@ def test_gcal_sync_places_exceptions_in_their_series(sim, in_home_assistant):
         assert len(await shown(manager)) == 4
 
     in_home_assistant(story)
+
+
+def test_gcal_sync_reads_both_parts_of_a_series_that_was_split(sim, in_home_assistant):
+    """The later part is a series of its own, whose occurrences are named after the
+    first; one of them was moved, one deleted."""
+    master = sim.insert_event(ANN, rule("RRULE:FREQ=WEEKLY;COUNT=8"))
+    dates = instances(sim, master["id"])
+    tail = sim.split_series(ANN, dates[3]["id"], {"summary": "Later"})
+    dates = instances(sim, tail["id"])
+    sim.patch_event(ANN, dates[1]["id"], timed(MONDAY + 4 * WEEK + timedelta(days=1)))
+    sim.delete_event(ANN, dates[2]["id"])
+
+    async def story(api):
+        manager = CalendarEventSyncManager(api, ANN)
+        await manager.run()
+        found = await shown(manager)
+        assert found == in_google(sim, MONDAY + 60 * WEEK)
+        assert [name for name, _start in found] == ["Series"] * 3 + ["Later"] * 4
+
+    in_home_assistant(story)
+
+
+def instances(sim, master_id):
+    arguments = {"calendarId": "primary", "eventId": master_id}
+    return sim.call(ANN, "events.instances", **arguments)["items"]
 
 
 # ------------------------------------------------------------------------------ gcalcli
