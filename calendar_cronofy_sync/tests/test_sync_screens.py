@@ -68,7 +68,7 @@ class TestSyncScreens(ScreensCase):
         self.assertFalse(failures, "\n\n".join([said, *failures[:3]]))
 
     def test_what_people_do_in_odoo_stands_at_google(self):
-        self.histories(40, google=False)
+        self.histories(120, google=False)
 
     def test_what_people_do_on_both_sides_converges(self):
-        self.histories(15, google=True)
+        self.histories(80, google=True)
