@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import date, datetime, timezone
+from datetime import date, datetime, timedelta, timezone
 from typing import Any
 
 __all__ = [
@@ -76,6 +76,17 @@ class When:
     @property
     def allday(self) -> bool:
         return not isinstance(self.start, datetime)
+
+    def lasting(self) -> When:
+        """The same, a minute long where it has no length.
+
+        Google shows such events and takes none ("The specified time range is empty.":
+        keeper.sh 614 and 616, home-assistant 136804); whether Cronofy does is not
+        documented.
+        """
+        if self.start != self.stop or self.allday:
+            return self
+        return replace(self, stop=self.start + timedelta(minutes=1))
 
     def to_json(self) -> list[str]:
         return [moment(self.start), moment(self.stop), self.tz]
@@ -284,6 +295,14 @@ class Write:
     #: ``remote_id`` may be a mere guess. "" and None on everything else
     master_id: str = ""
     original_start: datetime | date | None = None
+
+    def sendable(self) -> Write:
+        """The same, as services take it: nothing without length."""
+        if self.fields is None or self.fields.when is None:
+            return self
+        return replace(
+            self, fields=replace(self.fields, when=self.fields.when.lasting())
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,8 +180,8 @@ EXPLANATIONS = (
         ScopeMissing,
         _lt(
             "The connection needs more permissions at %(provider)s than it has. "
-            "Please connect again and leave all boxes ticked; everything is kept until "
-            "then."
+            "Connect again and leave all boxes ticked. Everything is kept until you "
+            "connect again."
         ),
     ),
     (

@@ -10,6 +10,7 @@ from ..calsync.values import When
 from .sync_case import SyncCase
 
 UTC = timezone.utc
+MINUTE = timedelta(minutes=1)
 ANN, HOME = "ann@example.com", "odoo-ann@example.com"
 
 
@@ -115,6 +116,28 @@ class TestSyncRobust(SyncCase):
             "script", self.server.events(ANN)[remote.remote_id].fields.description
         )
 
+    def test_a_meeting_without_length_stays_so_in_odoo(self):
+        meeting = self.meeting(when=self.at(2, minutes=0))
+        self.sync()
+        self.assertEqual(meeting.sync_link_ids.state, "synced")
+        [there] = self.remote(HOME)
+        self.assertEqual(there.fields.when.stop - there.fields.when.start, MINUTE)
+        self.assertEqual(meeting.start, meeting.stop)
+        self.assertQuiet()
+        meeting.with_user(self.ann).write({"name": "Renamed"})
+        self.sync()
+        self.assertQuiet()
+        self.server.edit(HOME, there.remote_id, location="Park")
+        self.sync()
+        self.assertEqual((meeting.location, meeting.start), ("Park", meeting.stop))
+        self.assertTheRestGoesOn()
+        meeting.with_user(self.ann).write(
+            {"start": meeting.start + 60 * MINUTE, "stop": meeting.stop + 60 * MINUTE}
+        )
+        self.sync()
+        self.assertEqual(meeting.start, meeting.stop)
+        self.assertQuiet()
+
     def test_an_empty_title(self):
         remote = self.put(name="")
         self.assertTheRestGoesOn()
@@ -137,16 +160,6 @@ class TestSyncRobust(SyncCase):
     def test_an_odd_zone_of_the_user(self):
         self.ann.tz = False
         self.assertTheRestGoesOn()
-
-    def test_a_meeting_without_length_stays_in_odoo_and_is_shown(self):
-        when = self.at(2)
-        meeting = self.meeting(when=When(when.start, when.start, when.tz), duration=0)
-        self.assertTheRestGoesOn()
-        self.assertEqual(meeting.sync_link_ids.state, "failed")
-        meeting.with_user(self.ann).write({"stop": when.stop.replace(tzinfo=None)})
-        self.sync()
-        self.assertEqual(meeting.sync_link_ids.state, "synced")
-        self.assertEqual(len(self.remote(HOME)), 2)
 
     def test_moved_into_the_past_and_back(self):
         remote = self.put(name="Lunch")

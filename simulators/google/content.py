@@ -43,7 +43,7 @@ def content(
 ) -> tuple[dict, Moment, Moment]:
     """The writable fields in Google's normal form, start and end."""
     body = without_nulls(body)
-    start, stop = _times(body, calendar)
+    start, stop = _times(body, calendar, copy)
     fields = {
         name: body[name]
         for name in WRITABLE
@@ -78,7 +78,7 @@ def content(
     return normal.strip_empty(fields), start, stop
 
 
-def _times(body: dict, calendar: Calendar) -> tuple[Moment, Moment]:
+def _times(body: dict, calendar: Calendar, copy: Copy | None) -> tuple[Moment, Moment]:
     _check_known_zones(body)
     start = parse(body.get("start"), "start", calendar.timezone)
     stop = parse(body.get("end"), "end", calendar.timezone)
@@ -86,7 +86,10 @@ def _times(body: dict, calendar: Calendar) -> tuple[Moment, Moment]:
         raise errors.invalid(
             "The start and end times must either both be date or both be dateTime."
         )
-    if (stop.day or stop.at) <= (start.day or start.at):
+    # no length is refused, too (keeper.sh 614 and 616, OGCS 2197); the web page makes
+    # such events all the same, and they stay as they are (home-assistant 136804)
+    as_before = copy and (start, stop) == (copy.start, copy.stop)
+    if (stop.day or stop.at) <= (start.day or start.at) and not as_before:
         raise errors.refuse(
             400,
             "timeRangeEmpty",

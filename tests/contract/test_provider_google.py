@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calsync import errors, transport
+from calsync.plan import alike
 from calsync.providers import PROVIDERS
 from calsync.providers import google as module
 from calsync.providers.google import APP_CREATED, SCOPES, GoogleProvider
@@ -192,6 +193,23 @@ def test_why_a_token_cannot_be_renewed(world, fault, expected):
     [outcome] = provider.push(ANN, [insert(1)])
     assert isinstance(outcome.error, expected)
     provider.close()
+
+
+def test_an_event_of_google_without_length_is_not_sent_back_as_it_is(world, provider):
+    remote_id = world.put(TIMED)
+    world.sim.shrink_event(ANN, remote_id)
+    there = provider.get(ANN, [remote_id])[remote_id].fields
+    assert there.when.start == there.when.stop
+    for names in (("name",), ("when",)):
+        write = Write(
+            verb="patch",
+            remote_id=remote_id,
+            fields=replace(there, name="Renamed"),
+            changed=frozenset(names),
+        )
+        [outcome] = provider.push(ANN, [write])
+        assert outcome.error is None
+        assert alike("when", outcome.event.fields.when, there.when)
 
 
 def test_a_session_that_the_organisation_ends_is_told_apart(world):

@@ -12,6 +12,7 @@ import pytest
 
 from calsync import errors, transport
 from calsync.mapping import normal
+from calsync.plan import kept
 from calsync.values import Channel, Fields, When, Window, Write
 from tests.contract.worlds import (
     ALLDAY,
@@ -365,6 +366,15 @@ def test_patching_what_is_gone_says_so(world, provider):
             do(provider, world, patch(gone, TIMED, "name"))
 
 
+def test_a_meeting_without_length_goes_out_a_minute_long(world, provider):
+    """Be it accepted without length or not."""
+    point = replace(TIMED, when=When(at(0).start, at(0).start, at(0).tz))
+    write = replace(insert(world), fields=point)
+    event = do(provider, world, write)
+    assert event.fields.when in (point.when, point.when.lasting())
+    assert kept("when", point.when, event.fields.when)
+
+
 @pytest.mark.needs("strict")
 def test_one_refused_write_does_not_stop_the_others(world, provider):
     good, bad, fine = (insert(world, key=n) for n in range(3))
@@ -430,7 +440,8 @@ def test_a_series_is_written_with_its_exceptions_at_once(world, provider):
 @pytest.mark.needs("series")
 def test_an_occurrence_waits_for_its_series(world, provider):
     write = insert(world, recurrence=WEEKLY)
-    refused = replace(write, fields=replace(TIMED, when=When(NINE, NINE)))
+    empty = When(NINE, NINE - timedelta(hours=1))
+    refused = replace(write, fields=replace(TIMED, when=empty))
     follows = patch(occurrence(write.remote_id, 7), TIMED, "name")
     series, single = provider.push(world.calendar, [refused, follows])
     assert isinstance(series.error, errors.Rejected)

@@ -843,6 +843,7 @@ class CronofyProvider:
         that only insert need none before.
         """
         outcomes: dict[int, Outcome] = {}
+        writes = [write.sendable() for write in writes]
         try:
             self._refuse(calendar_id, writes, outcomes)
             for step in _steps(writes):

@@ -334,6 +334,7 @@ class GoogleProvider:
         error.
         """
         outcomes: dict[int, Outcome] = {}
+        writes = [write.sendable() for write in writes]
         rows = self._answer_rows(calendar_id, writes)
         stop: SyncError | None = None
         for step in _steps(writes):

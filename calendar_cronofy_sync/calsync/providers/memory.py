@@ -543,7 +543,7 @@ class MemoryProvider:
     def _outcome(self, calendar_id: str, write: Write) -> Outcome:
         try:
             lost = self._server._call(write.verb)
-            event = self._carry_out(calendar_id, write)
+            event = self._carry_out(calendar_id, write.sendable())
             if lost:
                 raise lost
             return Outcome(key=write.key, event=event)
