@@ -272,6 +272,8 @@ class CalendarSyncAccount(models.Model):
             # what was written out before leaves the calendar
             copies = self.link_ids.filtered(lambda link: link.origin == "odoo")
             copies.event_id.filtered(lambda e: e._sync_hidden())._sync_mark()
+        if "target_calendar_id" in changed and self.target_calendar_id:
+            self.with_context(active_test=False).calendar_ids.was_target = False
         if "mode" in changed:
             self._check_scopes()
         self._make_due()
@@ -331,7 +333,7 @@ class CalendarSyncAccount(models.Model):
         """Do without the calendars that are not there any more; their appointments stay
         in Odoo as they are."""
         account = self._own()
-        account._vanished().is_source = False
+        account._vanished().write({"is_source": False, "was_target": False})
         if account.state != "reconnect":  # that has words of its own
             account._review()
         return True
@@ -531,6 +533,8 @@ class CalendarSyncAccount(models.Model):
             if not known.active:
                 values["error"] = False
             known.write(values)
+            if known.was_target and not account.target_calendar_id:
+                account.target_calendar_id = known
             return known.with_context(active_test=True)
         return account.env["calendar.sync.calendar"].create(
             {
@@ -542,9 +546,12 @@ class CalendarSyncAccount(models.Model):
         )
 
     def _vanished(self):
-        """The calendars that are to be read, and are not there any more."""
+        """The calendars that are to be read, or got Odoo's meetings, and are not there
+        any more."""
         calendars = self.with_context(active_test=False).calendar_ids
-        return calendars.filtered(lambda one: one.is_source and not one.active)
+        return calendars.filtered(
+            lambda one: not one.active and (one.is_source or one.was_target)
+        )
 
     def _retire(self, calendars):
         """Calendars that are not listed any more: nothing is deleted for it."""
@@ -557,6 +564,7 @@ class CalendarSyncAccount(models.Model):
         )
         used = gone.filtered("is_source") | (gone & self.target_calendar_id)
         if self.target_calendar_id in gone:
+            self.target_calendar_id.was_target = True
             self.target_calendar_id = False
         if used:
             self._needs_attention(

@@ -46,6 +46,8 @@ class CalendarSyncCalendar(models.Model):
     series_ids = fields.One2many("calendar.sync.series", "calendar_id")
     # where the next listing of changes begins; empty = list everything
     sync_token = fields.Char(groups=fields.NO_ACCESS, copy=False)
+    # it got Odoo's meetings until it was gone, and no other does since
+    was_target = fields.Boolean(groups=fields.NO_ACCESS, copy=False)
     # what was wrong with this calendar at the last run
     error = fields.Text(readonly=True)
 

@@ -362,6 +362,7 @@ class CalendarSyncAccount(models.Model):
         texts = []
         for calendar in self.with_context(active_test=False).calendar_ids:
             used = calendar.is_source or calendar == self.target_calendar_id
+            used = used or calendar.was_target
             # (of a calendar that is gone nothing can be applied or restored)
             if calendar.active and (question := calendar._question()):
                 texts.append(question)

@@ -30,7 +30,7 @@ from ..calsync.errors import (
 from ..calsync.plan import Action, Pending, Policy, plan, trips
 from ..calsync.recurrence import unreadable
 from ..calsync.values import FIELD_NAMES, RemoteEvent, Write, base_id, moment
-from .calendar_sync_run import CONCURRENCY, Superseded, Work
+from .calendar_sync_run import CONCURRENCY, Superseded, Work, ask
 from .words import in_words
 
 _logger = logging.getLogger(__name__)
@@ -96,10 +96,27 @@ class CalendarSyncRun(models.Model):
                 yield from self._pull_calendar(provider, source, window, newest)
             except ACCOUNT_ERRORS:
                 raise
+            except NotFound as error:
+                yield from self._look_for(provider, calendar, error)
             except Exception as error:  # one calendar must not stop the others
                 if not isinstance(error, SyncError):
                     _logger.exception("run %s: calendar %s", self.id, calendar.id)
                 self._transact(self._note_calendar, calendar, error)
+
+    def _look_for(self, provider, calendar, error):
+        """A calendar is not found, wherever that was met: the list of calendars tells
+        whether it is gone, or was only not found this time.
+
+        (A list with a sync token answers 404, and not 410, when the calendar was
+        deleted: lithictech/webhookdb#621.)
+        """
+        listed = yield partial(ask, provider.calendars)
+        self._transact(self._take_list, calendar, error, listed)
+
+    def _take_list(self, calendar, error, listed):
+        self._note_calendar(calendar, error)
+        if not isinstance(listed, SyncError):
+            self.account_id._store_calendars(listed)
 
     def _note_calendar(self, calendar, error):
         work = Work(calendar, None)

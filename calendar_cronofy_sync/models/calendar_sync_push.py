@@ -38,12 +38,12 @@ ATTEMPTS = 4
 #: the answer to these is to look at what is there now, and to plan again
 LOOK_AGAIN = (Conflict, Duplicate, Forbidden)
 #: nothing more can be written in this run
-STOP = (AuthExpired, Misconfigured, NotFound, RateLimited, ScopeMissing, ServiceOff)
+STOP = (AuthExpired, Misconfigured, RateLimited, ScopeMissing, ServiceOff)
 #: runs in which a service accepts the same change and never shows it; then what it
 #: shows is its answer
 PATIENCE = 3
 #: the event stays pending
-LATER = (*STOP, Unavailable)
+LATER = (*STOP, NotFound, Unavailable)
 
 
 class CalendarSyncRun(models.Model):
@@ -66,6 +66,9 @@ class CalendarSyncRun(models.Model):
                     if isinstance(outcome.error, Unavailable):
                         attempts[outcome.key] = ATTEMPTS  # again in the next run
                 self._raise_first(outcomes)
+                if missing := self._not_found(outcomes):
+                    yield from self._look_for(provider, calendar, missing)
+                    continue
             if questions:
                 answers = yield partial(provider.get, calendar.remote_id, questions)
                 self._transact(self._take_present, calendar, answers)
@@ -81,6 +84,12 @@ class CalendarSyncRun(models.Model):
         for error in errors:
             if down or isinstance(error, STOP):
                 raise error
+
+    def _not_found(self, outcomes):
+        """The error that says that the calendar is not there (of an event the provider
+        makes sure itself)."""
+        errors = (outcome.error for outcome in outcomes)
+        return next((e for e in errors if isinstance(e, NotFound)), None)
 
     def _list_new(self):
         """Give what belongs into the target calendar and has no copy a link."""
@@ -448,6 +457,9 @@ class CalendarSyncRun(models.Model):
             outcomes = yield partial(provider.push, calendar.remote_id, writes)
             again = self._transact(self._take_series_outcomes, writes, outcomes)
             self._raise_first(outcomes)
+            if missing := self._not_found(outcomes):
+                yield from self._look_for(provider, calendar, missing)
+                continue
             for outcome in outcomes:
                 if isinstance(outcome.error, Unavailable):
                     tried += [outcome.key] * ATTEMPTS

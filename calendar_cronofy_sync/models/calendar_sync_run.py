@@ -82,7 +82,7 @@ class Superseded(Exception):
     """Another run has taken the account over, or it is not active any more."""
 
 
-def _ask(method, *args, **kwargs):
+def ask(method, *args, **kwargs):
     """The answer of a request that may be refused without harm, or the error."""
     try:
         return method(*args, **kwargs)
@@ -210,15 +210,15 @@ class CalendarSyncRun(models.Model):
         Channel = self.env["calendar.sync.channel"]
         if self.account_id.reconcile and provider.forgetful:
             yield partial(provider.check, self._transact(self._pulled_ids))
-            listed = yield partial(_ask, provider.channels)
+            listed = yield partial(ask, provider.channels)
             for channel in self._transact(self._take_channels, listed):
-                yield partial(_ask, provider.unwatch, channel)
+                yield partial(ask, provider.unwatch, channel)
         for channel, request in self._transact(self._take_openings):
             remote_id = channel.calendar_id.remote_id
-            answer = yield partial(_ask, provider.watch, remote_id, **request)
+            answer = yield partial(ask, provider.watch, remote_id, **request)
             self._transact(channel._opened, answer)
         for channel in self._transact(Channel._superseded, self.account_id):
-            answer = yield partial(_ask, provider.unwatch, channel._value())
+            answer = yield partial(ask, provider.unwatch, channel._value())
             self._transact(channel._closed, answer)
 
     def _pulled_ids(self):

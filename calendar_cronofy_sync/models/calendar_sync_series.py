@@ -328,6 +328,8 @@ class CalendarSyncSeries(models.Model):
             return any(
                 link.series_id != self
                 and not link._left_behind()
+                # (a copy in a calendar that is gone is none)
+                and (link.calendar_id.active or link.origin == "remote")
                 and (
                     link.account_id == account
                     or (link.user_id == self.user_id and link.origin == "remote")

@@ -31,6 +31,7 @@ from . import test_sync_convergence_google
 from . import test_sync_crash
 from . import test_sync_errors
 from . import test_sync_far
+from . import test_sync_gone
 from . import test_sync_guard
 from . import test_sync_match
 from . import test_sync_people
