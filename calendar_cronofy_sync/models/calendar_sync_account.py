@@ -530,7 +530,13 @@ class CalendarSyncAccount(models.Model):
             lambda calendar: calendar.remote_id == remote.remote_id
         )
         if known:
-            if not known.active:
+            hidden = remote.access_role == "freeBusyReader"
+            if hidden and known.link_ids:
+                # what was typed waits, as it does for one that is gone
+                values["error"] = account._in_owners_language().env._(
+                    "Nothing but its busy times is shown to you any more."
+                )
+            elif not known.active or known.access_role == "freeBusyReader":
                 values["error"] = False
             known.write(values)
             if known.was_target and not account.target_calendar_id:
@@ -552,6 +558,12 @@ class CalendarSyncAccount(models.Model):
         return calendars.filtered(
             lambda one: not one.active and (one.is_source or one.was_target)
         )
+
+    def _lost(self):
+        """Those, and the ones of which nothing but busy times is shown any more."""
+        used = self.calendar_ids.filtered("is_source") | self.target_calendar_id
+        hidden = used.filtered(lambda one: one.access_role == "freeBusyReader")
+        return self._vanished() | hidden
 
     def _retire(self, calendars):
         """Calendars that are not listed any more: nothing is deleted for it."""

@@ -89,6 +89,10 @@ class CalendarSyncRun(models.Model):
     _inherit = "calendar.sync.run"
 
     def _pull(self, provider):
+        if self._transact(self.account_id._lost):
+            # they may be back
+            listed = yield partial(ask, provider.calendars)
+            self._transact(self._take_list, listed)
         sources, window, newest = self._transact(self._begin)
         for source in sources:
             calendar = source.calendar
@@ -111,10 +115,10 @@ class CalendarSyncRun(models.Model):
         deleted: lithictech/webhookdb#621.)
         """
         listed = yield partial(ask, provider.calendars)
-        self._transact(self._take_list, calendar, error, listed)
+        self._transact(self._note_calendar, calendar, error)
+        self._transact(self._take_list, listed)
 
-    def _take_list(self, calendar, error, listed):
-        self._note_calendar(calendar, error)
+    def _take_list(self, listed):
         if not isinstance(listed, SyncError):
             self.account_id._store_calendars(listed)
 

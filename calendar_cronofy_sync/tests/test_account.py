@@ -152,7 +152,7 @@ class TestAccount(ConnectCase):
         account.sudo()._store_grant(Grant(refresh_token="x", scopes=("busy",)))
         account.mode = "two_way"
         self.assertEqual(account.state, "reconnect")
-        self.assertIn("Connect again", account.attention)
+        self.assertIn("connect again", account.attention)
         self.assertIn("mode=two_way", account.action_reconnect()["url"])
 
     def test_create_a_calendar_named_odoo(self):

@@ -47,6 +47,7 @@ class TestSyncGuard(SyncCase):
             self.server.remove(ANN, remote.remote_id)
         self.sync()
         self.assertTrue(self.account.held)
+        self.server.share(self.source.remote_id, self.source.remote_id, "none")
         self.account._retire(self.source)
         self.sync()
         self.assertFalse(self.account.held)
