@@ -45,7 +45,8 @@ class NotifyController(http.Controller):
             self._refuse()
         # "sync" only says that the channel is open
         if headers.get("X-Goog-Resource-State") != "sync":
-            channel._heard()
+            with channel._on_its_own() as channel:
+                channel._heard()
         return request.make_response("", status=204)
 
     @route(
@@ -72,7 +73,8 @@ class NotifyController(http.Controller):
         # there is no time in it, so that it could be sent once more: to where it was
         # meant for, and nowhere else
         if channel and address.rpartition("/")[2] in ("", token):
-            channel._told(kind)
+            with channel._on_its_own() as channel:
+                channel._told(kind)
         return request.make_response("", status=200)
 
     def _refuse(self):

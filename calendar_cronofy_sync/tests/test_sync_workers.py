@@ -1,7 +1,10 @@
 """Several workers at once, each with a connection of its own to the database."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
+from threading import Barrier
 from unittest.mock import patch
 
 from odoo import SUPERUSER_ID, api
@@ -68,6 +71,42 @@ class TestSyncWorkers(BaseCase):
     def claim(self, env, but=()):
         run = env["calendar.sync.account"]._claim(but)
         return run and run.account_id.id
+
+    def test_notifications_at_the_same_time_do_not_fail(self):
+        """Of one calendar, and while the cron notes that it was called."""
+        with self.worker() as env:
+            calendar = env["calendar.sync.calendar"].create(
+                {"account_id": self.accounts[0], "remote_id": "x", "name": "x"}
+            )
+            channel, _request = env["calendar.sync.channel"]._prepare(calendar)
+            triggers = env["ir.cron.trigger"].search([]).ids
+            name = channel.name
+        self.addCleanup(self.untrigger, triggers)
+
+        def hear():
+            with self.worker() as env:
+                channel = env["calendar.sync.channel"]._named(name)
+                ready.wait(5)
+                with channel._on_its_own() as channel:
+                    channel._heard()
+            return True
+
+        ready = Barrier(3)
+        with ThreadPoolExecutor(2) as pool, self.assertNoLogs("odoo.sql_db", "ERROR"):
+            both = [pool.submit(hear) for _n in range(2)]
+            with self.worker() as env:
+                # neither of them sees this when it begins
+                env["calendar.sync.channel"]._named(name)._heard()
+                env.cr.execute("UPDATE ir_cron SET lastcall = now()")
+                ready.wait(5)
+                time.sleep(0.3)
+            self.assertTrue(all(one.result(10) for one in both))
+        with self.worker() as env:
+            self.assertTrue(env["calendar.sync.channel"]._named(name).notified)
+
+    def untrigger(self, known):
+        with self.worker() as env:
+            env["ir.cron.trigger"].search([("id", "not in", known)]).unlink()
 
     def test_two_workers_never_have_the_same_account(self):
         with self.worker() as one, self.worker() as two:

@@ -159,7 +159,9 @@ class Watch:
     def _send(self, channel: Channel, state: str) -> None:
         # numbers grow, but not by one
         channel.number = 1 if state == "sync" else channel.number + 2
+        # google-api-nodejs-client 3202: no Content-Type
         headers = {
+            "Accept": "*/*",
             "User-Agent": "APIs-Google; (+https://developers.google.com/webmasters"
             "/APIs-Google.html)",
             "Content-Length": "0",
