@@ -53,7 +53,7 @@ GOOGLE_ITEM = (
     "start,end,endTimeUnspecified,visibility,transparency,recurrence,recurringEventId,originalStartTime,"
     "organizer(email,displayName,self),"
     "attendees(email,displayName,responseStatus,self,resource),"
-    "guestsCanModify,locked,hangoutLink,extendedProperties/private"
+    "attendeesOmitted,guestsCanSeeOtherGuests,guestsCanModify,locked,hangoutLink,extendedProperties/private"
 )
 
 # ----------------------------------------------------------------- from a Google item
@@ -126,6 +126,10 @@ def _google_event(item: dict[str, Any], calendar_tz: str) -> RemoteEvent:
         original_start=_google_original(item, calendar_tz) if master_id else None,
         organizer=organizer,
         attendees=tuple(map(_google_person, get("attendees") or ())),
+        # Google Calendar API, Events: attendeesOmitted (maxAttendees cuts the list),
+        # guestsCanSeeOtherGuests (a guest is shown none but themselves)
+        cut=get("attendeesOmitted") is True
+        or (not own and get("guestsCanSeeOtherGuests") is False),
         kind=_line(kind),
         mark=_google_mark(get("extendedProperties")),
         writable=(own or get("guestsCanModify") is True)

@@ -164,6 +164,8 @@ class RemoteEvent:
     #: None when the provider does not say; then it is the account's own event
     organizer: Person | None = None
     attendees: tuple[Person, ...] = ()
+    #: are there guests, as far as is known, whom this copy does not name?
+    cut: bool = False
     #: the provider's event type ("default"; Google: outOfOffice, workingLocation, …)
     kind: str = "default"
     #: our own mark on the event, "" on foreign ones; proves nothing, helps to find

@@ -131,7 +131,7 @@ class CalendarSyncRun(models.Model):
 
     def _link_values(self, work, action, event):
         remote = action.remote
-        values = self._agreement(event, remote)
+        values = self._agreement(action.link and self._record(action), event, remote)
         return {
             "event_id": event.id,
             "calendar_id": work.calendar.id,
@@ -156,7 +156,7 @@ class CalendarSyncRun(models.Model):
     # Agreement
     # ------------------------------------------------------------
 
-    def _agreement(self, event, remote, *, outgoing=(), policy=None):
+    def _agreement(self, link, event, remote, *, outgoing=(), policy=None):
         """What a link keeps once both sides agree.
 
         :param outgoing: fields in which Odoo is ahead: they stay different from the
@@ -173,7 +173,7 @@ class CalendarSyncRun(models.Model):
             "base": {
                 "local": ours.to_json(),
                 "remote": remote.fields.to_json(),
-                "people": {p.email.lower(): p.response for p in self._named(remote)},
+                "people": self._people(link, remote),
                 "organized": remote.organized_by_self,
                 "writable": remote.writable,
                 **({"series": remote.series_id} if remote.series_id else {}),
@@ -225,7 +225,7 @@ class CalendarSyncRun(models.Model):
             outgoing = work.outgoing.get(action.remote_id, frozenset())
             link.write(
                 self._agreement(
-                    event, action.remote, outgoing=outgoing, policy=work.policy
+                    link, event, action.remote, outgoing=outgoing, policy=work.policy
                 )
             )
 
@@ -243,7 +243,7 @@ class CalendarSyncRun(models.Model):
             outgoing = work.outgoing.get(action.remote_id, frozenset())
             link.write(
                 self._agreement(
-                    event, action.remote, outgoing=outgoing, policy=work.policy
+                    link, event, action.remote, outgoing=outgoing, policy=work.policy
                 )
             )
         about = {"event": event, "remote_id": action.remote_id}
@@ -266,7 +266,7 @@ class CalendarSyncRun(models.Model):
         values = event._sync_values(values, outside=True)
         event.write({"active": True, **values})
         event._sync_mark(but=link)
-        link.write(self._agreement(event, action.remote))
+        link.write(self._agreement(link, event, action.remote))
         self._note(
             work,
             "updated",
@@ -301,7 +301,7 @@ class CalendarSyncRun(models.Model):
         if action.remote.cancelled:
             link.unlink()
         else:
-            link.write(self._agreement(event, action.remote))
+            link.write(self._agreement(link, event, action.remote))
         self._note(
             work,
             "declined",
@@ -338,6 +338,7 @@ class CalendarSyncRun(models.Model):
         elif action.remote is not None:
             link.write(
                 self._agreement(
+                    link,
                     link.event_id,
                     action.remote,
                     outgoing=action.write.changed,
@@ -392,6 +393,16 @@ class CalendarSyncRun(models.Model):
             people.append(replace(organizer, response="accepted"))
         return people
 
+    def _people(self, link, remote):
+        """{address: answer} of everybody whom a copy names. Of whom a list that is cut
+        says nothing, what was known counts: they have not left.
+
+        :param link: of the copy, or nothing
+        """
+        known = (link.base or {}).get("people", {}) if link and remote.cut else {}
+        now = {p.email.lower(): p.response for p in self._named(remote)}
+        return {**known, **now}
+
     def _participants(self, remotes):
         """{address: partner id} for the people that may become participants.
 
@@ -434,7 +445,7 @@ class CalendarSyncRun(models.Model):
         """Bring participants and answers up to date where the copy's own changed."""
         user_partner = self.account_id.user_id.partner_id
         before = (link.base or {}).get("people", {})
-        now = {p.email.lower(): p.response for p in self._named(remote)}
+        now = self._people(link, remote)
         if before == now:
             return
         self._answer(event, user_partner, remote.response)

@@ -350,9 +350,7 @@ class CalendarSyncRun(models.Model):
                 "base": {
                     "local": write.fields.to_json(),
                     "remote": told.to_json(),
-                    "people": {
-                        p.email.lower(): p.response for p in self._named(remote)
-                    },
+                    "people": self._people(row, remote),
                     "organized": remote.organized_by_self,
                     "writable": remote.writable,
                 },

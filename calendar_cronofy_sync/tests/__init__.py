@@ -34,6 +34,7 @@ from . import test_sync_far
 from . import test_sync_gone
 from . import test_sync_guard
 from . import test_sync_match
+from . import test_sync_guests_google
 from . import test_sync_people
 from . import test_sync_rights
 from . import test_sync_robust
