@@ -1782,8 +1782,9 @@ def test_a_spoilt_write_may_have_landed_or_not(sim, ann, fault, when, landed):
     sim.set_fault(fault, {"method": "POST", "path": "/events$"}, when=when)
     body = {**timed(), "id": "abcde", "description": "x" * 600}
     if fault in ("drop", "truncate"):
-        with pytest.raises(requests.RequestException):
-            ann.send("POST", EV, body)
+        # urllib3 1.26 does not notice that it is cut short, who reads it does
+        with pytest.raises((requests.RequestException, ValueError)):
+            ann.send("POST", EV, body).json()
         landed = 200 if fault == "truncate" else landed
     else:
         assert ann.send("POST", EV, body).status_code in (500, 503)
