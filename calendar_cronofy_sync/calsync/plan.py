@@ -98,6 +98,8 @@ class Policy:
     private: bool = False
     #: what "default" visibility means in Odoo, as chosen for this calendar
     default_privacy: str = "public"
+    #: does "default" stay what it is, so that it follows the user's own in Odoo?
+    follows_default: bool = False
     #: our mark for new remote events, by link key
     marks: Mapping[Any, str] = field(default_factory=dict)
     #: {remote id: Odoo event} that a new remote event is a copy of
@@ -261,7 +263,8 @@ def same_meeting(
 def _privacy(fields: Fields, policy: Policy) -> str:
     """What a remote visibility is in Odoo, where "confidential" is for all
     colleagues."""
-    meant = {"default": policy.default_privacy, "confidential": "private"}
+    default = "default" if policy.follows_default else policy.default_privacy
+    meant = {"default": default, "confidential": "private"}
     return meant.get(fields.privacy, fields.privacy)
 
 

@@ -122,20 +122,23 @@ class CalendarEvent(models.Model):
     # Values
     # ------------------------------------------------------------
 
-    def _sync_fields(self, tz=""):
+    def _sync_fields(self, tz="", source=None):
         """The mapped fields of the event, as the engine knows them.
 
         :param tz: zone in which the event was entered, where that is known
+        :param source: the fields of the copy that it came from, when it is for that
+            one. Where neither side says a visibility, each side has its own default.
         :rtype: Fields
         """
         self.ensure_one()
         description = self.description
+        default = source and source.privacy == "default" and "default"
         return Fields(
             name=self.name or "",
             when=self._sync_when(tz),
             description="" if is_html_empty(description) else str(description),
             location=self.location or "",
-            privacy=self.privacy or self._sync_default_privacy(),
+            privacy=self.privacy or default or self._sync_default_privacy(),
             show_as=self.show_as,
         )
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from odoo import Command, models
 from odoo.tools import email_normalize
 
-from ..calsync.plan import localised
+from ..calsync.plan import HIDDEN, localised
 from ..calsync.values import FIELD_NAMES, When
 from .bulk import insert_rows
 from .calendar_event import QUIET
@@ -120,7 +120,7 @@ class CalendarSyncRun(models.Model):
                 answers.setdefault(partner, person.response)
         values = {name: getattr(action.fields, name) for name in FIELD_NAMES}
         return {
-            **self.env["calendar.event"]._sync_values(values, outside=True),
+            **self._values_from_outside(values, remote.organized_by_self),
             "user_id": user.id if remote.organized_by_self else False,
             "partner_ids": [Command.set(list(answers))],
             "attendee_ids": [
@@ -128,6 +128,15 @@ class CalendarSyncRun(models.Model):
                 for partner, state in answers.items()
             ],
         }
+
+    def _values_from_outside(self, values, leader):
+        """Values to write. In Odoo a meeting without a visibility has that of its
+        organiser; where it has none of its users as such, the owner's is written."""
+        values = self.env["calendar.event"]._sync_values(values, outside=True)
+        default = self.account_id.user_id.calendar_default_privacy
+        if values.get("privacy") is False and not leader and default in HIDDEN:
+            values["privacy"] = default
+        return values
 
     def _link_values(self, work, action, event):
         remote = action.remote
@@ -162,7 +171,10 @@ class CalendarSyncRun(models.Model):
         :param outgoing: fields in which Odoo is ahead: they stay different from the
             base, which is what makes them pending
         """
-        ours = event._sync_fields(remote.fields.when.tz)
+        came = not link or link.origin == "remote"
+        ours = event._sync_fields(
+            remote.fields.when.tz, source=remote.fields if came else None
+        )
         if outgoing:
             theirs = localised(remote.fields, policy)
             ours = replace(ours, **{name: getattr(theirs, name) for name in outgoing})
@@ -232,7 +244,7 @@ class CalendarSyncRun(models.Model):
     def _apply_update(self, work, action):
         link, event = self._record(action), self._event(action)
         before = self._values_of(event, action.values)
-        event.write(event._sync_values(action.values, outside=True))
+        event.write(self._values_from_outside(action.values, event.user_id))
         if "when" in action.values and event.alarm_ids:
             event.with_context(dont_notify=False)._setup_alarms()
         event._sync_mark(but=link)
@@ -263,7 +275,7 @@ class CalendarSyncRun(models.Model):
             return
         values = {name: getattr(action.fields, name) for name in FIELD_NAMES}
         before = {"active": event.active, **self._values_of(event, values)}
-        values = event._sync_values(values, outside=True)
+        values = self._values_from_outside(values, event.user_id)
         event.write({"active": True, **values})
         event._sync_mark(but=link)
         link.write(self._agreement(link, event, action.remote))

@@ -215,6 +215,12 @@ class CalendarSyncLink(models.Model):
         singles = self.filtered(lambda link: not link.series_id)
         return len(singles) + len(self.series_id)
 
+    def _source(self):
+        """The fields that the event was made of, as they were last seen; None where
+        Odoo made the copy."""
+        theirs = (self.base or {}).get("remote")
+        return Fields.from_json(theirs) if theirs and self.origin == "remote" else None
+
     def _zone(self):
         """The zone in which the remote side keeps the event, "" when unknown."""
         remote = (self.base or {}).get("remote")

@@ -269,7 +269,8 @@ class CalendarSyncRun(models.Model):
     def _work(self, calendar):
         account, user = self.account_id, self.account_id.user_id
         privacy = calendar.default_privacy
-        if privacy == "odoo":
+        follows = privacy == "odoo"
+        if follows:
             privacy = user.calendar_default_privacy or "public"
         return Work(
             calendar,
@@ -279,6 +280,7 @@ class CalendarSyncRun(models.Model):
                 writable=calendar.access_role in ("owner", "writer"),
                 private=account.sync_private,
                 default_privacy=privacy,
+                follows_default=follows,
             ),
         )
 
@@ -335,7 +337,8 @@ class CalendarSyncRun(models.Model):
         event, user = row.event_id, self.account_id.user_id
         if not event.active:
             return None
-        return event._sync_fields(row._zone() or user.tz or "UTC")
+        tz = row._zone() or user.tz or "UTC"
+        return event._sync_fields(tz, source=row._source())
 
     def _wanted(self, row):
         """Should the event have this copy?"""

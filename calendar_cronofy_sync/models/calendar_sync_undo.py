@@ -195,7 +195,9 @@ class CalendarSyncRunLine(models.Model):
                 continue
             base = (link.base or {}).get("local")
             if link.state == "pending" or (
-                base and event.active and event._sync_fields() != Fields.from_json(base)
+                base
+                and event.active
+                and event._sync_fields(source=link._source()) != Fields.from_json(base)
             ):
                 names.append(event.name)
         runs._refuse(names)

@@ -47,5 +47,6 @@ from . import test_sync_stored
 from . import test_sync_text
 from . import test_sync_trust
 from . import test_sync_undo
+from . import test_sync_visibility_google
 from . import test_sync_workers
 from . import test_translation
