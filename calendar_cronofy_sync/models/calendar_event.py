@@ -4,7 +4,7 @@ A write to an event only notes that its copies are out of date, in the same tran
 Nothing here crosses the network; the cron does.
 """
 
-import hashlib
+import secrets
 from base64 import b32hexencode
 from datetime import datetime, time, timedelta, timezone
 
@@ -278,6 +278,14 @@ class CalendarEvent(models.Model):
         rows = self._sync_unlisted(accounts)
         if not rows:
             return False
+        # whoever gives the same events a copy at this moment comes second: ids are
+        # chance, and would not collide
+        self.env.cr.execute(
+            SQL(
+                "UPDATE calendar_event SET id = id WHERE id IN %s",
+                tuple({row[0] for row in rows}),
+            )
+        )
         accounts.fetch(["target_calendar_id", "recurrence_policy", "provider"])
         Link, Series = self.env["calendar.sync.link"], self.env["calendar.sync.series"]
         singles, series = [], {}
@@ -293,7 +301,7 @@ class CalendarEvent(models.Model):
                     {
                         "event_id": event_id,
                         "calendar_id": calendar.id,
-                        "remote_id": self._sync_remote_id("event", event_id, calendar),
+                        "remote_id": self._sync_remote_id(),
                         "origin": "odoo",
                         "state": "pending",
                     }
@@ -394,16 +402,14 @@ class CalendarEvent(models.Model):
         )
 
     @api.model
-    def _sync_remote_id(self, kind, key, calendar, generation=0):
-        """The id under which an event of ours will be written: chosen before the first
-        write, the same again after a crash, unlike that of any other database.
+    def _sync_remote_id(self):
+        """An id under which an event of ours will be written, to be stored before the
+        first write. It is made of chance alone: the number of a record is given a
+        second time after a backup was restored.
 
-        base32hex in lower case, as Google demands.
+        base32hex in lower case, as Google demands (Reference, events.insert).
         """
-        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
-        text = f"{uuid}/{kind}/{key}/{calendar.id}/{generation}"
-        digest = hashlib.sha256(text.encode()).digest()[:20]
-        return b32hexencode(digest).decode().lower()
+        return b32hexencode(secrets.token_bytes(20)).decode().lower()
 
     def _sync_mark_text(self):
         """Our mark on the remote copy: which event of which database it is."""

@@ -70,22 +70,7 @@ class CalendarSyncLink(models.Model):
 
     @api.model
     def _enlist(self, vals_list):
-        """Create the links that are not there yet; an id that is taken (by an event
-        that was deleted before) gets the next generation."""
-        keys = [(vals["calendar_id"], vals["remote_id"]) for vals in vals_list]
-        taken = {
-            (link.calendar_id.id, link.remote_id)
-            for model in (self, self.env["calendar.sync.series"])
-            for link in model.search([("remote_id", "in", [key[1] for key in keys])])
-        }
-        for vals, key in zip(vals_list, keys, strict=True):
-            if key in taken:
-                vals["generation"] = 1
-                vals["remote_id"] = self.env["calendar.event"]._sync_remote_id(
-                    "event",
-                    f"{vals['event_id']}/{fields.Datetime.now().isoformat()}",
-                    self.env["calendar.sync.calendar"].browse(vals["calendar_id"]),
-                )
+        """Create the links of events that have none."""
         return self.create(vals_list)
 
     def _value(self):
@@ -182,13 +167,10 @@ class CalendarSyncLink(models.Model):
         """The remote event is gone: write it anew, under another id, because the id of
         a deleted event stays taken."""
         for link in self:
-            generation = link.generation + 1
             link.write(
                 {
-                    "generation": generation,
-                    "remote_id": self.env["calendar.event"]._sync_remote_id(
-                        "event", link.event_id.id, link.calendar_id, generation
-                    ),
+                    "generation": link.generation + 1,
+                    "remote_id": self.env["calendar.event"]._sync_remote_id(),
                     "etag": False,
                     "base": False,
                     "state": "pending",

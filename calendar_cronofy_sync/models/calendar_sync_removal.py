@@ -296,7 +296,11 @@ class CalendarSyncAccount(models.Model):
                 _logger.info("account %s: %s", self.id, type(err).__name__)
                 failed = set(ids)
             left += len(failed)
-            own.filtered(lambda link, f=failed: remote_id(link) not in f).unlink()
+            gone = own.filtered(lambda link, f=failed: remote_id(link) not in f)
+            # an occurrence of a series that is not there can never be written again
+            series = gone.series_id
+            gone.unlink()
+            series.filtered(lambda one: not one.link_ids).unlink()
         if not left:
             return ""
         return self._in_owners_language().env._(

@@ -179,9 +179,7 @@ class CalendarSyncSeries(models.Model):
             "state": "pending",
         }
         if not link:
-            remote_id = self.env["calendar.event"]._sync_remote_id(
-                "series", recurrence.id, calendar
-            )
+            remote_id = self.env["calendar.event"]._sync_remote_id()
             self.create({**values, "remote_id": remote_id})
             return
         base = link.base
@@ -532,7 +530,7 @@ class CalendarSyncSeries(models.Model):
             {
                 "event_id": event.id,
                 "calendar_id": self.calendar_id.id,
-                "remote_id": event._sync_remote_id("event", event.id, self.calendar_id),
+                "remote_id": event._sync_remote_id(),
                 "origin": "odoo",
                 "state": "pending",
             }
@@ -721,16 +719,10 @@ class CalendarSyncSeries(models.Model):
 
     def _choose_id(self):
         for series in self:
-            generation = series.generation + 1
             series.write(
                 {
-                    "generation": generation,
-                    "remote_id": self.env["calendar.event"]._sync_remote_id(
-                        "series",
-                        series.recurrence_id.id,
-                        series.calendar_id,
-                        generation,
-                    ),
+                    "generation": series.generation + 1,
+                    "remote_id": self.env["calendar.event"]._sync_remote_id(),
                     "master": False,
                     "exceptions": False,
                     "base": False,

@@ -4,6 +4,8 @@ Line by line, the last one first. A line whose event was changed since is a reas
 refuse the whole: half an undo would be worse than none.
 """
 
+import hashlib
+from base64 import b32hexencode
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -232,9 +234,7 @@ class CalendarSyncRunLine(models.Model):
             return delete if there else None
         remote_id = last.remote_id
         if not there:  # the id of a deleted event stays taken
-            remote_id = self.env["calendar.event"]._sync_remote_id(
-                "undo", f"{last.id}/{last.remote_id}", last.calendar_id
-            )
+            remote_id = last._next_id()
         return Write(
             verb="patch" if there else "insert",
             key=last.id,
@@ -242,6 +242,13 @@ class CalendarSyncRunLine(models.Model):
             fields=Fields.from_json(first.before["remote"]),
             changed=frozenset(FIELD_NAMES),
         )
+
+    def _next_id(self):
+        """The id under which the deleted event is written again: the same whenever the
+        undo is repeated, and another after a backup was restored."""
+        text = f"undo/{self.remote_id}/{self.id}/{self.create_date.isoformat()}"
+        digest = hashlib.sha256(text.encode()).digest()[:20]
+        return b32hexencode(digest).decode().lower()
 
     def _concerned(self, write):
         """The ids of the remote events to look at before the write."""

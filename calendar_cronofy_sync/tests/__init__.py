@@ -38,6 +38,7 @@ from . import test_sync_guests_google
 from . import test_sync_people
 from . import test_sync_rights
 from . import test_sync_robust
+from . import test_sync_rows
 from . import test_sync_screens
 from . import test_sync_screens_kinds
 from . import test_sync_series
