@@ -271,4 +271,6 @@ def explain(env, error, provider):
         ),
         _UNFORESEEN,
     )
-    return env._(sentence) % {"provider": provider, "package": error.reason}
+    # (a text that is translated late takes no values in env._)
+    text = env._(sentence)
+    return text % {"provider": provider, "package": error.reason}
