@@ -250,14 +250,20 @@ def _meant(fields: Fields, policy: Policy) -> Fields:
 
 
 def same_meeting(
-    one: frozenset[str], owner_of_one: str, other: frozenset[str], owner_of_other: str
+    one: frozenset[str],
+    owner_of_one: frozenset[str],
+    other: frozenset[str],
+    owner_of_other: frozenset[str],
 ) -> bool:
     """Are two copies with one iCalUID the same meeting?
 
     Only if each names the owner of the other: an iCalUID alone proves nothing, because
     whoever can write a calendar can forge it.
+
+    :param one: the addresses in the one copy, in lower case
+    :param owner_of_one: those that are known to be its owner's
     """
-    return owner_of_other.lower() in one and owner_of_one.lower() in other
+    return not one.isdisjoint(owner_of_other) and not other.isdisjoint(owner_of_one)
 
 
 def _privacy(fields: Fields, policy: Policy) -> str:

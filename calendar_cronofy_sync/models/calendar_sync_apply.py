@@ -140,7 +140,8 @@ class CalendarSyncRun(models.Model):
 
     def _link_values(self, work, action, event):
         remote = action.remote
-        values = self._agreement(action.link and self._record(action), event, remote)
+        link = action.link and self._record(action)
+        values = self._agreement(work.calendar, link, event, remote)
         return {
             "event_id": event.id,
             "calendar_id": work.calendar.id,
@@ -165,7 +166,7 @@ class CalendarSyncRun(models.Model):
     # Agreement
     # ------------------------------------------------------------
 
-    def _agreement(self, link, event, remote, *, outgoing=(), policy=None):
+    def _agreement(self, calendar, link, event, remote, *, outgoing=(), policy=None):
         """What a link keeps once both sides agree.
 
         :param outgoing: fields in which Odoo is ahead: they stay different from the
@@ -175,6 +176,7 @@ class CalendarSyncRun(models.Model):
         ours = event._sync_fields(
             remote.fields.when.tz, source=remote.fields if came else None
         )
+        aliases = self._aliases(calendar, remote)
         if outgoing:
             theirs = localised(remote.fields, policy)
             ours = replace(ours, **{name: getattr(theirs, name) for name in outgoing})
@@ -186,6 +188,7 @@ class CalendarSyncRun(models.Model):
                 "local": ours.to_json(),
                 "remote": remote.fields.to_json(),
                 "people": self._people(link, remote),
+                **({"own": aliases} if aliases else {}),
                 "organized": remote.organized_by_self,
                 "writable": remote.writable,
                 **({"series": remote.series_id} if remote.series_id else {}),
@@ -237,7 +240,12 @@ class CalendarSyncRun(models.Model):
             outgoing = work.outgoing.get(action.remote_id, frozenset())
             link.write(
                 self._agreement(
-                    link, event, action.remote, outgoing=outgoing, policy=work.policy
+                    work.calendar,
+                    link,
+                    event,
+                    action.remote,
+                    outgoing=outgoing,
+                    policy=work.policy,
                 )
             )
 
@@ -255,7 +263,12 @@ class CalendarSyncRun(models.Model):
             outgoing = work.outgoing.get(action.remote_id, frozenset())
             link.write(
                 self._agreement(
-                    link, event, action.remote, outgoing=outgoing, policy=work.policy
+                    work.calendar,
+                    link,
+                    event,
+                    action.remote,
+                    outgoing=outgoing,
+                    policy=work.policy,
                 )
             )
         about = {"event": event, "remote_id": action.remote_id}
@@ -278,7 +291,7 @@ class CalendarSyncRun(models.Model):
         values = self._values_from_outside(values, event.user_id)
         event.write({"active": True, **values})
         event._sync_mark(but=link)
-        link.write(self._agreement(link, event, action.remote))
+        link.write(self._agreement(work.calendar, link, event, action.remote))
         self._note(
             work,
             "updated",
@@ -313,7 +326,7 @@ class CalendarSyncRun(models.Model):
         if action.remote.cancelled:
             link.unlink()
         else:
-            link.write(self._agreement(link, event, action.remote))
+            link.write(self._agreement(work.calendar, link, event, action.remote))
         self._note(
             work,
             "declined",
@@ -350,6 +363,7 @@ class CalendarSyncRun(models.Model):
         elif action.remote is not None:
             link.write(
                 self._agreement(
+                    work.calendar,
                     link,
                     link.event_id,
                     action.remote,

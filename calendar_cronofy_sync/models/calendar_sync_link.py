@@ -49,9 +49,10 @@ class CalendarSyncLink(models.Model):
         required=True,
         help="Where the event was made.",
     )
-    # {"local": Fields, "remote": Fields, "people": {address: answer}, "organized":
-    # bool, "writable": bool, "series": where occurrences come without a rule} at the
-    # last agreement; "sent": Fields of a patch whose answer has not come
+    # {"local": Fields, "remote": Fields, "people": {address: answer}, "own": [further
+    # addresses of the owner], "organized": bool, "writable": bool, "series": where
+    # occurrences come without a rule} at the last agreement; "sent": Fields of a patch
+    # whose answer has not come
     base = fields.Json(groups=fields.NO_ACCESS)
     # how often the remote id had to be chosen anew
     generation = fields.Integer()

@@ -63,10 +63,32 @@ class CalendarSyncRun(models.Model):
                     continue
                 if link.event_id.sync_link_ids.account_id & self.account_id:
                     continue
-                mine, theirs = self.account_id.email, link.account_id.email
-                if same_meeting(event.emails, mine or "", named, theirs or ""):
+                mine = self._addresses(
+                    self.account_id, self._aliases(work.calendar, event)
+                )
+                theirs = self._addresses(
+                    link.account_id, (link.base or {}).get("own", ())
+                )
+                if same_meeting(event.emails, mine, named, theirs):
                     result[event.remote_id] = link.event_id.id
         return result
+
+    def _addresses(self, account, aliases):
+        """Those that are known to be the account's, in lower case."""
+        return frozenset({(account.email or "").lower(), *aliases} - {""})
+
+    def _aliases(self, calendar, remote):
+        """The addresses that the provider itself marks as the owner's in a copy.
+
+        Only in the primary calendar: elsewhere the mark means the calendar, not the
+        account, and a colleague's calendar that is shared with the user would make them
+        the colleague (mmedum/google-calendar-mcp, probe 50).
+        """
+        if not calendar.is_primary:
+            return []
+        people = [*remote.attendees, *filter(None, [remote.organizer])]
+        marked = {p.email.lower() for p in people if p.is_self and not p.is_resource}
+        return sorted(marked - {"", (calendar.account_id.email or "").lower()})
 
     def _own_doubles(self, work, new):
         """At the first listing: meetings that are on both sides already. They are

@@ -336,6 +336,7 @@ class CalendarSyncRun(models.Model):
         if refused:
             self._note_unkept(work, event, row.remote_id, write.fields, refused)
         known = before and Fields.from_json(before["remote"])
+        aliases = self._aliases(work.calendar, remote)
         told = agreed(
             write, known, remote.fields, refused if self._leads(row) else None
         )
@@ -351,6 +352,7 @@ class CalendarSyncRun(models.Model):
                     "local": write.fields.to_json(),
                     "remote": told.to_json(),
                     "people": self._people(row, remote),
+                    **({"own": aliases} if aliases else {}),
                     "organized": remote.organized_by_self,
                     "writable": remote.writable,
                 },

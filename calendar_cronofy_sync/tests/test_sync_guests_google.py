@@ -70,3 +70,70 @@ class TestSyncGuestsGoogle(GoogleCase):
         self.sync()
         self.assertEqual(event.partner_ids, self.ann.partner_id | carl)
         self.assertQuiet()
+
+
+ALIAS, BOB = "ann.alias@example.com", "bob@example.com"
+
+
+@needs_simulator
+@tagged("post_install", "-at_install")
+class TestSyncAliasesGoogle(GoogleCase):
+    """Google Calendar API, Events: attendees[].self, organizer.self."""
+
+    def setUp(self):
+        super().setUp()
+        self.at_ann, self.at_bob = self.connect(self.ann), self.connect(self.bob)
+
+    def copy_of(self, owner, calendar, uid="one"):
+        """One copy of a meeting with Ann's alias, as Google shows it."""
+        remote = self.server.put(
+            calendar,
+            RemoteEvent(
+                remote_id=f"event{next(self.numbers)}",
+                fields=Fields(name="Lunch", when=self.at()),
+            ),
+        )
+        rows = [{"email": p, "responseStatus": "accepted"} for p in (ALIAS, BOB)]
+        for row in rows:
+            row.update({"self": True} if row["email"] == owner else {})
+        shown = {
+            "iCalUID": f"{uid}@meeting",
+            "organizer": {"email": BOSS},
+            "attendees": rows,
+        }
+        self.sim.plant_event(calendar, remote.remote_id, shown)
+        return remote
+
+    def test_an_address_that_google_marks_as_the_owners_is_theirs(self):
+        mine = self.copy_of(ALIAS, ANN)
+        theirs = self.copy_of(BOB, BOB)
+        self.sync()
+        event = self.event_of(mine, ANN)
+        self.assertEqual(self.event_of(theirs, BOB), event)
+        self.assertEqual(event.partner_ids, (self.ann | self.bob).partner_id)
+        self.assertQuiet()
+
+    def test_the_mark_counts_whoever_is_read_first(self):
+        for uid, later in (("one", self.at_ann), ("two", self.at_bob)):
+            with self.subTest(later=later.email):
+                mine = self.copy_of(ALIAS, ANN, uid)
+                theirs = self.copy_of(BOB, BOB, uid)
+                later.state = "paused"
+                self.sync()
+                later.state = "active"
+                self.sync()
+                event = self.event_of(mine, ANN)
+                self.assertTrue(event)
+                self.assertEqual(self.event_of(theirs, BOB), event)
+                self.assertQuiet()
+
+    def test_in_another_calendar_the_mark_is_not_the_accounts(self):
+        """It means the calendar there, which may be a colleague's."""
+        second = self.at_ann.target_calendar_id
+        second.is_source = True
+        mine = self.copy_of(ALIAS, second.remote_id)
+        theirs = self.copy_of(BOB, BOB)
+        self.sync()
+        event = self.event_of(mine, second.remote_id)
+        self.assertNotEqual(self.event_of(theirs, BOB), event)
+        self.assertQuiet()

@@ -375,5 +375,6 @@ def test_masses_are_a_question(count, linked, asked):
     ],
 )
 def test_two_copies_are_one_meeting_only_if_each_names_the_other(one, other, same):
-    assert same_meeting(frozenset(one), "A@x", frozenset(other), "B@X") is same
-    assert not same_meeting(frozenset(one), "", frozenset(other), "")
+    ann, bob, nobody = frozenset({"a@x"}), frozenset({"b@x"}), frozenset()
+    assert same_meeting(frozenset(one), ann, frozenset(other), bob) is same
+    assert not same_meeting(frozenset(one), nobody, frozenset(other), nobody)
