@@ -233,7 +233,7 @@ class TestSyncBasic(SyncCase):
         remote = self.put(name="Lunch", privacy="default")
         self.sync()
         event = self.event_of(remote)
-        self.assertEqual(event.privacy, "public")
+        self.assertFalse(event.privacy, "it follows its user")
         event.with_user(self.ann).write({"name": "Dinner"})
         self.sync()
         [there] = self.remote("ann@example.com")
