@@ -50,4 +50,5 @@ from . import test_sync_trust
 from . import test_sync_undo
 from . import test_sync_visibility_google
 from . import test_sync_workers
+from . import test_sync_zones
 from . import test_translation

@@ -79,7 +79,7 @@ def content(
 
 
 def _times(body: dict, calendar: Calendar, copy: Copy | None) -> tuple[Moment, Moment]:
-    _check_known_zones(body)
+    _check_known_zones(body, calendar.unknown_zones)
     start = parse(body.get("start"), "start", calendar.timezone)
     stop = parse(body.get("end"), "end", calendar.timezone)
     if start.all_day != stop.all_day:
@@ -102,12 +102,15 @@ def _times(body: dict, calendar: Calendar, copy: Copy | None) -> tuple[Moment, M
     return start, stop
 
 
-def _check_known_zones(body: dict) -> None:
+def _check_known_zones(body: dict, unknown: set[str]) -> None:
     """One error for each end (n8n #2995, OutlookGoogleCalendarSync #1530)."""
     details = []
     for what in ("start", "end"):
+        name = (body.get(what) or {}).get("timeZone") or "UTC"
         try:
-            zone((body.get(what) or {}).get("timeZone") or "UTC")
+            if name in unknown:
+                raise errors.invalid(f"Unknown: {name}", "timeZone")
+            zone(name)
         except Refusal:
             message = f"Invalid time zone definition for {what} time."
             answer = errors.body(400, "invalid", message)

@@ -526,6 +526,13 @@ class GoogleSimulator(Simulator):
             setattr(homes[name], name, bool(value))
 
     @control
+    def forget_zone(self, name: str) -> None:
+        """A zone that Google has not learnt yet, as Europe/Kyiv until March 2023
+        (phw198/OutlookGoogleCalendarSync#1530)."""
+        for calendar in self.store.calendars.values():
+            calendar.unknown_zones.add(name)
+
+    @control
     def treat(self, event_id: str, field: str, habit: str) -> None:
         """Let Google deal with a field of an event in a way of its own: see
         :mod:`simulators.habits`. ``field`` as in the API; ``time`` is start and end."""

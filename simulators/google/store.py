@@ -143,6 +143,8 @@ class Calendar:
     """False for generated calendars (holidays), which refuse watch channels."""
     made_by: str | None = None
     """The project whose app created it, for calendar.app.created."""
+    unknown_zones: set[str] = field(default_factory=set)
+    """Zones that Google's servers have not learnt yet."""
     change: int = 0
     deleted: bool = False
     token_epoch: int = 0

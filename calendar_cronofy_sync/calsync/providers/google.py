@@ -27,6 +27,7 @@ from ..errors import (
     Misconfigured,
     NotFound,
     RateLimited,
+    Rejected,
     ScopeMissing,
     ServiceOff,
     SyncError,
@@ -64,6 +65,7 @@ from ..values import (
     Write,
     replace,
 )
+from ..zones import equivalents
 from .google_client import (
     RenewingCredentials,
     Sender,
@@ -424,6 +426,8 @@ class GoogleProvider:
                 # Google patches a deleted event, and leaves it deleted
                 return Outcome(key=write.key, error=Gone(reason="cancelled"))
             return Outcome(key=write.key, event=event, sent=google_said(write))
+        if _zone_is_unknown(write, answer):
+            return self._in_a_known_zone(calendar_id, write, answer)
         if write.verb == "insert":
             return Outcome(key=write.key, error=answer)
         if isinstance(answer, NotFound):
@@ -436,6 +440,24 @@ class GoogleProvider:
             if isinstance(answer, Gone):
                 return Outcome(key=write.key)
         return Outcome(key=write.key, error=answer)
+
+    def _in_a_known_zone(
+        self, calendar_id: str, write: Write, refusal: SyncError
+    ) -> Outcome:
+        """Write it in another zone that says the same; here it keeps its own."""
+        when = write.fields.when
+        series = write.recurrence is not None
+        others = [*equivalents(when.tz, when.start), ""] if series else [""]
+        for tz in others:
+            fields = replace(write.fields, when=replace(when, tz=tz))
+            other = replace(write, fields=fields, response="")
+            try:
+                answer = self._send(self._request(calendar_id, other, {}), write=True)
+            except SyncError as err:
+                answer = err
+            if not _zone_is_unknown(other, answer):
+                return self._outcome(calendar_id, other, answer)
+        return Outcome(key=write.key, error=refusal)
 
     def _by_its_place(self, calendar_id: str, write: Write) -> Outcome:
         """Carry out a write to an occurrence whose id we worked out and Google does not
@@ -703,6 +725,16 @@ def _stands_for(write: Write) -> str:
     """The id by which a write is known to those that build on it."""
     occurrence = is_occurrence(write.remote_id)
     return write.remote_id if occurrence else family(write.remote_id)
+
+
+def _zone_is_unknown(write: Write, answer: object) -> bool:
+    """Is this how Google refuses a zone that it does not know (n8n #2995)?"""
+    return (
+        isinstance(answer, Rejected)
+        and "time zone definition" in str(answer)
+        and write.fields is not None
+        and bool(write.fields.when.tz)
+    )
 
 
 def _has_place(write: Write) -> bool:
