@@ -15,7 +15,7 @@ SIMULATORS = ROOT / "simulators"
 # Each name may import those on lines above it, and its own subpackage. A name that is
 # missing here is a new module of calsync: give it its place.
 LAYERS = [
-    {"values", "errors"},
+    {"values", "errors", "zones"},
     {"intervals", "recurrence", "mapping", "mapping_cronofy", "transport", "vault"},
     {"providers", "plan", "series", "availability"},
     {"rehearsal", "driver", "undo"},  # run the layers below
