@@ -634,7 +634,7 @@ class Convergence(RuleBasedStateMachine):
             for name in self.compared(remote):
                 mine, yours = getattr(ours, name), getattr(theirs, name)
                 if name == "when" and not theirs.when.allday:
-                    mine, yours = mine.start, yours.start
+                    mine, yours = (replace(w, stop=w.start) for w in (mine, yours))
                 assert alike(name, mine, yours), (*about, name, mine, yours)
         both = Counter(
             (link.event_id, link.account_id) for link in links if link.event_id
