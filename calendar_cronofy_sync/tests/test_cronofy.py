@@ -147,7 +147,7 @@ class TestCronofySync(CronofyCase):
         for status, failed, state, told in (
             ("402", "administrator", "active", "could not be synchronised"),
             ("422", "refused on request", "active", "could not be synchronised"),
-            ("403", "", "reconnect", "permission is missing"),
+            ("403", "", "reconnect", "needs more permissions"),
             ("423", "", "reconnect", "connect again"),
             ("404", "", "active", ""),
             ("429", "", "active", ""),

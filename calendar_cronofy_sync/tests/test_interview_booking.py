@@ -1,6 +1,7 @@
 """Booking an interview: atomic, fair, asked once more, and told once."""
 
 import contextlib
+from datetime import timedelta
 from unittest.mock import patch
 
 from freezegun import freeze_time
@@ -441,12 +442,13 @@ class TestInterviewBooking(InterviewCase):
         cron = self.env.ref("calendar_cronofy_sync.ir_cron_interview")
         triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
         offer = self.searched()
+        forgotten = offer.searched + timedelta(hours=1)
         offer.action_offer()
         offer.expires_at = "2026-11-29 09:00:00"
         new = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)]) - triggers
         self.assertEqual(
             set(new.mapped("call_at")),
-            {offer.date_to, offer.expires_at},
+            {offer.date_to, offer.expires_at, forgotten},
         )
 
     def test_somebody_who_deletes_the_tentative_entry_frees_the_slot(self):
